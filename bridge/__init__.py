@@ -1,0 +1,1 @@
+"""Everything of lotbridge that touches the world: sockets, files, clocks, terminals. The arithmetic is in `sizing`."""

@@ -1,0 +1,1 @@
+"""Recorded and generated markets, and the broker that trades on them."""

@@ -1,0 +1,87 @@
+"""A market held in memory: ticks, bars and symbol figures, as numpy columns."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sizing.snapshot import SymbolSpec
+
+TIMEFRAME_MS = {
+    "M1": 60_000,
+    "M5": 300_000,
+    "M15": 900_000,
+    "M30": 1_800_000,
+    "H1": 3_600_000,
+    "H4": 14_400_000,
+    "D1": 86_400_000,
+}
+"""Length of a bar by MT5's name of the timeframe, in milliseconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickSeries:
+    """Ticks of one symbol, oldest first. Three columns of one length n: UTC milliseconds, bid and ask."""
+
+    time_ms: NDArray[np.int64]
+    bid: NDArray[np.float64]
+    ask: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarSeries:
+    """Closed bars of bid prices, oldest first. Columns of one length n; `time_ms` is each bar's opening, UTC."""
+
+    timeframe: str
+    time_ms: NDArray[np.int64]
+    open: NDArray[np.float64]
+    high: NDArray[np.float64]
+    low: NDArray[np.float64]
+    close: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.time_ms)
+
+    def closed_before(self, now_ms: int, last: int | None = None) -> "BarSeries":
+        """The bars that have ended by `now_ms`; with `last`, only so many of the newest."""
+        length = TIMEFRAME_MS[self.timeframe]
+        end = int(np.searchsorted(self.time_ms, now_ms - length, side="right"))
+        start = 0 if last is None else max(0, end - last)
+        return BarSeries(
+            timeframe=self.timeframe,
+            time_ms=self.time_ms[start:end],
+            open=self.open[start:end],
+            high=self.high[start:end],
+            low=self.low[start:end],
+            close=self.close[start:end],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedSymbol:
+    """One symbol of a recording. Bars are keyed by timeframe and reach back before the first tick."""
+
+    spec: SymbolSpec
+    ticks: TickSeries
+    bars: dict[str, BarSeries] = field(default_factory=dict)
+    commission_per_lot: float = 0.0
+    """What this market's broker charges per lot, round trip, in account currency."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedMarket:
+    """Several symbols over one period. `synthetic` is shown wherever the market is."""
+
+    name: str
+    synthetic: bool
+    symbols: dict[str, RecordedSymbol]
+
+    @property
+    def start_ms(self) -> int:
+        """Time of the first tick of any symbol."""
+        return min(int(symbol.ticks.time_ms[0]) for symbol in self.symbols.values())
+
+    @property
+    def end_ms(self) -> int:
+        """Time of the last tick of any symbol."""
+        return max(int(symbol.ticks.time_ms[-1]) for symbol in self.symbols.values())

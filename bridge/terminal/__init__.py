@@ -1,0 +1,1 @@
+"""The daemon's eyes: one Protocol, and an adapter for each kind of terminal."""

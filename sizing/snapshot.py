@@ -1,0 +1,315 @@
+"""Everything a decision is made from, as frozen values. Field names are MT5's own where MT5 has the figure.
+
+Money is in the account's currency, prices in the symbol's, times in integer milliseconds since the Unix epoch, UTC.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from sizing.symbols import SymbolClass
+
+Side = Literal["buy", "sell"]
+OrderKind = Literal["market", "pending"]
+Regime = Literal["trending", "ranging", "volatile"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """One question: how many lots? Prices of None ask for the quote's touch price and the policy's ATR stop."""
+
+    id: str
+    symbol: str
+    side: Side
+    stop_loss: float | None = None
+    entry: float | None = None
+    take_profit: float | None = None
+    confidence: float | None = None
+    market_score: float | None = None
+    regime: Regime | None = None
+    order: OrderKind = "market"
+    horizon_minutes: int | None = None
+    max_lots: float | None = None
+    max_risk_pct: float | None = None
+    sent_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """MT5's account_info, as far as sizing needs it."""
+
+    login: int
+    currency: str
+    balance: float
+    equity: float
+    margin: float
+    margin_free: float
+    leverage: int
+    margin_mode: int = 2
+    """ENUM_ACCOUNT_MARGIN_MODE: 0 retail netting, 1 exchange, 2 retail hedging."""
+    trade_allowed: bool = True
+    trade_expert: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """An open position. `sl` and `tp` are None where MT5 shows 0."""
+
+    ticket: int
+    symbol: str
+    side: Side
+    volume: float
+    price_open: float
+    price_current: float
+    sl: float | None = None
+    tp: float | None = None
+    profit: float = 0.0
+    swap: float = 0.0
+    magic: int = 0
+    time_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingOrder:
+    """An order waiting for its price. `sl` is None where MT5 shows 0."""
+
+    ticket: int
+    symbol: str
+    side: Side
+    volume_current: float
+    price_open: float
+    sl: float | None = None
+    tp: float | None = None
+    magic: int = 0
+    time_setup_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deal:
+    """One deal of the account's history; `entry` is ENUM_DEAL_ENTRY (0 in, 1 out, 2 in and out, 3 out by)."""
+
+    ticket: int
+    position_id: int
+    symbol: str
+    entry: int
+    volume: float
+    price: float
+    profit: float
+    time_ms: int
+    swap: float = 0.0
+    commission: float = 0.0
+    fee: float = 0.0
+    magic: int = 0
+
+    @property
+    def net(self) -> float:
+        """What the deal did to the balance."""
+        return self.profit + self.swap + self.commission + self.fee
+
+
+class Quote(NamedTuple):
+    """Best bid and ask, and when the market made them."""
+
+    bid: float
+    ask: float
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SymbolSpec:
+    """MT5's symbol_info, as far as sizing needs it. Tick values are in account currency, as the terminal gives them."""
+
+    name: str
+    trade_calc_mode: int
+    digits: int
+    point: float
+    trade_tick_size: float
+    trade_tick_value: float
+    trade_contract_size: float
+    volume_min: float
+    volume_max: float
+    volume_step: float
+    currency_base: str
+    currency_profit: str
+    currency_margin: str
+    trade_tick_value_profit: float = 0.0
+    trade_tick_value_loss: float = 0.0
+    volume_limit: float = 0.0
+    trade_mode: int = 4
+    """ENUM_SYMBOL_TRADE_MODE: 0 disabled, 1 long only, 2 short only, 3 close only, 4 full."""
+    trade_stops_level: int = 0
+    trade_freeze_level: int = 0
+    margin_initial: float = 0.0
+    margin_maintenance: float = 0.0
+    margin_rate_buy: float = 1.0
+    margin_rate_sell: float = 1.0
+    """Initial margin rates, MQL5's SymbolInfoMarginRate; the Python package does not know them."""
+    swap_mode: int = 0
+    swap_long: float = 0.0
+    swap_short: float = 0.0
+    swap_rollover3days: int = 3
+    """Day of the triple swap, 0 Sunday to 6 Saturday."""
+    trade_face_value: float = 0.0
+    trade_accrued_interest: float = 0.0
+
+
+class MoneyCheck(NamedTuple):
+    """What the terminal itself computes for one lot: OrderCalcProfit between two prices, OrderCalcMargin at the first."""
+
+    symbol: str
+    side: Side
+    price_open: float
+    price_close: float
+    profit: float | None
+    margin: float | None
+
+
+class Bar(NamedTuple):
+    """One closed bar of bid prices; `time_ms` is its opening."""
+
+    time_ms: int
+    open: float
+    high: float
+    low: float
+    close: float
+
+
+class TailModel(NamedTuple):
+    """What lies beyond the stop: how often a stop is gapped and how far, in price, on average when it is."""
+
+    gap_probability: float
+    gap_excess: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketStats:
+    """Statistics of one symbol, computed when a bar closes. None where history is too short."""
+
+    as_of_ms: int
+    bars: int
+    atr: float | None = None
+    """Average true range on the stop policy's timeframe, in price."""
+    atr_daily: float | None = None
+    """Average true range of daily bars, in price."""
+    atr_percentile: float | None = None
+    """Percentile (0 to 100) of today's daily ATR among the policy's lookback."""
+    regime: Regime | Literal["normal"] | None = None
+    tail: TailModel | None = None
+
+
+class Performance(NamedTuple):
+    """The last closed trades."""
+
+    trades: int
+    wins: int
+
+
+class Exposure(NamedTuple):
+    """What one side of one symbol holds. Risk is money to the stops with costs; worst adds the gap allowance."""
+
+    symbol: str
+    side: Side
+    count: int
+    lots: float
+    risk: float
+    worst: float
+    notional: float
+    margin: float
+
+
+class Conversion(NamedTuple):
+    """Account currency per unit of the profit currency and of the margin currency, on the unfavourable side.
+
+    None where no symbol at hand converts.
+    """
+
+    profit: float | None
+    margin: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """Open positions and pending orders, priced. `unpriceable` says what could not be priced, and why."""
+
+    exposures: tuple[Exposure, ...] = ()
+    unpriceable: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountView:
+    """The account side of a snapshot; changes when the terminal reports."""
+
+    account: Account
+    received_ms: int
+    peak_equity: float
+    book: Book = Book()
+    performance: Performance = Performance(0, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SymbolView:
+    """The symbol side of a snapshot; changes when figures or statistics do."""
+
+    spec: SymbolSpec
+    class_name: str
+    symbol_class: SymbolClass
+    received_ms: int
+    stats: MarketStats | None = None
+    mismatch: str | None = None
+    """Why the terminal's own OrderCalcProfit / OrderCalcMargin contradict the computed figures, if they do."""
+    session_open: bool = True
+
+
+class RuleStatus(NamedTuple):
+    """One loss rule now: money, in account currency."""
+
+    name: str
+    scope: Literal["daily", "total"]
+    floor: float
+    headroom: float
+    """Measured value less floor."""
+    floor_after_reset: float
+    headroom_after_reset: float
+    start_distance: float
+    """Distance to the floor when the rule's period began."""
+    used_percent: float
+    resets_ms: int | None
+
+
+class NewsWindow(NamedTuple):
+    """No entries between the two times in symbols that hold one of the currencies (all symbols if none is named)."""
+
+    start_ms: int
+    end_ms: int
+    currencies: tuple[str, ...]
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirmState:
+    """The firm's rules evaluated for this account and moment."""
+
+    name: str
+    rules: tuple[RuleStatus, ...] = ()
+    anchor_missing: str | None = None
+    """Why the day's anchor cannot be established, if it cannot."""
+    weekend_from_ms: int | None = None
+    weekend_until_ms: int | None = None
+    news: tuple[NewsWindow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One moment of one account and one symbol."""
+
+    now_ms: int
+    account: AccountView
+    symbol: SymbolView
+    quote: Quote
+    conversion: Conversion
+    firm: FirmState
+    correlation: dict[str, dict[str, float]]
+    """Signed correlation of daily returns by broker symbol, both ways round; a missing pair is taken to lose together."""
+    reserved: tuple[Exposure, ...] = ()
+    next_rollover_ms: int | None = None
+    """When the broker next charges swaps."""
