@@ -1,0 +1,1 @@
+"""The wire protocol, version 1: bytes in, messages out. No sockets here."""

@@ -1,0 +1,364 @@
+"""The messages of protocol version 1, one frozen type each. PROTOCOL.md is their normative description.
+
+Requests are decoded strictly: unknown fields are errors. Records of the terminal inside `snapshot` carry MT5's own
+names; there only, fields that lotbridge does not use are accepted, so that an EA can pass its structures on whole.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from sizing.snapshot import OrderKind, Regime, Side
+
+PROTOCOL_VERSION = 1
+
+Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\A[ -~]+\Z")]
+Name = Annotated[str, Meta(min_length=1, max_length=64)]
+Strategy = Annotated[str, Meta(min_length=1, max_length=32)]
+Price = Annotated[float, Meta(gt=0)]
+Percent = Annotated[float, Meta(ge=0, le=100)]
+Lots = Annotated[float, Meta(gt=0)]
+Ticket = Annotated[int, Meta(ge=0)]
+Millis = Annotated[int, Meta(ge=0)]
+
+
+class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
+    """What every request carries."""
+
+    v: Literal[1]
+    id: Id
+    account: int | None = None
+
+
+class SizeRequest(Request, frozen=True, kw_only=True, tag="size"):
+    """How many lots?"""
+
+    symbol: Name
+    side: Side
+    stop_loss: Price | None
+    entry: Price | None = None
+    take_profit: Price | None = None
+    confidence: Percent | None = None
+    market_score: Percent | None = None
+    regime: Regime | None = None
+    strategy: Strategy | None = None
+    magic: int | None = None
+    order: OrderKind = "market"
+    horizon_minutes: Annotated[int, Meta(ge=1, le=525_600)] | None = None
+    max_lots: Lots | None = None
+    max_risk_pct: Annotated[float, Meta(gt=0, le=100)] | None = None
+    sent_ms: Millis | None = None
+    dry_run: bool = False
+
+
+class FillRequest(Request, frozen=True, kw_only=True, tag="fill"):
+    """A reservation became a position, or a part of it did."""
+
+    reservation: Id
+    ticket: Ticket
+    lots: Lots
+    price: Price
+
+
+class ReleaseRequest(Request, frozen=True, kw_only=True, tag="release"):
+    """A reservation will not be used."""
+
+    reservation: Id
+    reason: Annotated[str, Meta(max_length=200)]
+
+
+class StatusRequest(Request, frozen=True, kw_only=True, tag="status"):
+    """How is the account?"""
+
+
+class PingRequest(Request, frozen=True, kw_only=True, tag="ping"):
+    """Are you alive?"""
+
+
+class AccountInfo(Struct, frozen=True, kw_only=True):
+    """MT5's account_info."""
+
+    login: int
+    currency: Annotated[str, Meta(min_length=3, max_length=8)]
+    balance: float
+    equity: float
+    margin: float
+    margin_free: float
+    leverage: Annotated[int, Meta(ge=1)]
+    margin_mode: int = 2
+    trade_allowed: bool = True
+    trade_expert: bool = True
+
+
+class SymbolInfo(Struct, frozen=True, kw_only=True):
+    """MT5's symbol_info. margin_rate_* are MQL5's SymbolInfoMarginRate, initial."""
+
+    name: Name
+    trade_calc_mode: int
+    digits: Annotated[int, Meta(ge=0, le=12)]
+    point: Price
+    trade_tick_size: Price
+    trade_tick_value: Annotated[float, Meta(ge=0)]
+    trade_contract_size: Price
+    volume_min: Lots
+    volume_max: Lots
+    volume_step: Lots
+    currency_base: str
+    currency_profit: str
+    currency_margin: str
+    trade_tick_value_profit: Annotated[float, Meta(ge=0)] = 0.0
+    trade_tick_value_loss: Annotated[float, Meta(ge=0)] = 0.0
+    volume_limit: Annotated[float, Meta(ge=0)] = 0.0
+    trade_mode: int = 4
+    trade_stops_level: Annotated[int, Meta(ge=0)] = 0
+    trade_freeze_level: Annotated[int, Meta(ge=0)] = 0
+    margin_initial: Annotated[float, Meta(ge=0)] = 0.0
+    margin_maintenance: Annotated[float, Meta(ge=0)] = 0.0
+    margin_rate_buy: Annotated[float, Meta(ge=0)] = 1.0
+    margin_rate_sell: Annotated[float, Meta(ge=0)] = 1.0
+    swap_mode: int = 0
+    swap_long: float = 0.0
+    swap_short: float = 0.0
+    swap_rollover3days: Annotated[int, Meta(ge=0, le=6)] = 3
+    trade_face_value: float = 0.0
+    trade_accrued_interest: float = 0.0
+    session_open: bool = True
+
+
+class PositionInfo(Struct, frozen=True, kw_only=True):
+    """MT5's TradePosition. `type`: 0 buy, 1 sell. Times are broker wall clock."""
+
+    ticket: Ticket
+    symbol: Name
+    type: Literal[0, 1]
+    volume: Lots
+    price_open: Price
+    price_current: Price
+    sl: Annotated[float, Meta(ge=0)] = 0.0
+    tp: Annotated[float, Meta(ge=0)] = 0.0
+    profit: float = 0.0
+    swap: float = 0.0
+    magic: int = 0
+    time_msc: int = 0
+
+
+class OrderInfo(Struct, frozen=True, kw_only=True):
+    """MT5's TradeOrder, pending. `type`: ENUM_ORDER_TYPE, even is buying, odd is selling."""
+
+    ticket: Ticket
+    symbol: Name
+    type: Annotated[int, Meta(ge=0, le=7)]
+    volume_current: Lots
+    price_open: Annotated[float, Meta(ge=0)]
+    sl: Annotated[float, Meta(ge=0)] = 0.0
+    tp: Annotated[float, Meta(ge=0)] = 0.0
+    magic: int = 0
+    time_setup_msc: int = 0
+
+
+class QuoteInfo(Struct, frozen=True, kw_only=True):
+    """MT5's tick of one symbol. `time_msc` is broker wall clock."""
+
+    symbol: Name
+    time_msc: int
+    bid: Price
+    ask: Price
+
+
+class RateInfo(Struct, frozen=True, kw_only=True):
+    """MT5's MqlRates. `time` is broker wall clock, seconds."""
+
+    time: int
+    open: Price
+    high: Price
+    low: Price
+    close: Price
+
+
+class BarsInfo(Struct, frozen=True, kw_only=True):
+    """Closed bars of one symbol and timeframe ("H1"), oldest first."""
+
+    symbol: Name
+    timeframe: Literal["M1", "M5", "M15", "M30", "H1", "H4", "D1"]
+    rates: list[RateInfo]
+
+
+class DealInfo(Struct, frozen=True, kw_only=True):
+    """MT5's TradeDeal. `entry`: ENUM_DEAL_ENTRY. Times are broker wall clock."""
+
+    ticket: Ticket
+    time_msc: int
+    profit: float
+    entry: int = 0
+    position_id: int = 0
+    symbol: str = ""
+    volume: float = 0.0
+    price: float = 0.0
+    swap: float = 0.0
+    commission: float = 0.0
+    fee: float = 0.0
+    magic: int = 0
+
+
+class CheckInfo(Struct, frozen=True, kw_only=True):
+    """OrderCalcProfit for one lot from `price_open` to `price_close`, and OrderCalcMargin for one lot at `price_open`."""
+
+    symbol: Name
+    side: Side
+    price_open: Price
+    price_close: Price
+    profit: float | None = None
+    margin: float | None = None
+
+
+class SnapshotRequest(Request, frozen=True, kw_only=True, tag="snapshot"):
+    """The EA as the daemon's eyes. Every part is optional; what is absent has not changed.
+
+    `time_trade_server` (seconds, MQL5's TimeTradeServer) lets the daemon measure the broker's offset to UTC; without
+    it the offset is taken from the newest tick. `positions` and `orders` are whole lists; `deals` and `bars` add up.
+    """
+
+    session: Id
+    sequence: Annotated[int, Meta(ge=0)]
+    time_trade_server: int | None = None
+    account_info: AccountInfo | None = None
+    symbols: list[SymbolInfo] | None = None
+    positions: list[PositionInfo] | None = None
+    orders: list[OrderInfo] | None = None
+    quotes: list[QuoteInfo] | None = None
+    bars: list[BarsInfo] | None = None
+    deals: list[DealInfo] | None = None
+    checks: list[CheckInfo] | None = None
+
+
+AnyRequest = SizeRequest | FillRequest | ReleaseRequest | SnapshotRequest | StatusRequest | PingRequest
+
+
+class Reply(Struct, frozen=True, kw_only=True):
+    """What every reply carries."""
+
+    v: int
+    type: str | None
+    id: str | None
+    status: Literal["ok", "reject", "error"]
+    code: str | None
+    message: str | None
+    server_ms: int
+
+
+class ErrorReply(Reply, frozen=True, kw_only=True):
+    """The request is at fault, or the daemon cannot answer. `field` names the culprit where there is one."""
+
+    field: str | None
+
+
+class RiskInfo(Struct, frozen=True):
+    """Money of the answer, in account currency, and its percentage of equity."""
+
+    currency: str
+    amount: float
+    worst_case: float
+    percent: float
+    per_lot: float
+    expected_shortfall: float
+
+
+class FactorInfo(Struct, frozen=True):
+    """One multiplier of the waterfall."""
+
+    name: str
+    value: float
+    detail: str
+
+
+class CapInfo(Struct, frozen=True):
+    """One ceiling of the waterfall; `lots` is None where it does not limit."""
+
+    name: str
+    lots: float | None
+    detail: str
+
+
+class Ages(Struct, frozen=True):
+    """How old each piece of evidence was, in milliseconds; None where there was none."""
+
+    quote_ms: int | None
+    account_ms: int | None
+    spec_ms: int | None
+    stats_ms: int | None
+
+
+class SizeReply(Reply, frozen=True, kw_only=True):
+    """The lots and the whole reckoning behind them."""
+
+    lots: float
+    entry: float | None
+    stop_loss: float | None
+    take_profit: float | None
+    risk: RiskInfo
+    binding: str | None
+    runner_up: str | None
+    factors: list[FactorInfo]
+    caps: list[CapInfo]
+    base_lots: float
+    reservation: str | None
+    expires_ms: int | None
+    decision: str | None
+    ages: Ages
+
+
+class ReservationReply(Reply, frozen=True, kw_only=True):
+    """What became of a reservation: reserved, open, released or lapsed."""
+
+    reservation: str
+    state: str
+
+
+class SnapshotReply(Reply, frozen=True, kw_only=True):
+    """Whether the feed must start over with everything."""
+
+    resync: bool
+
+
+class RuleInfo(Struct, frozen=True):
+    """One loss rule now."""
+
+    name: str
+    floor: float
+    headroom: float
+    used_percent: float
+    resets_ms: int | None
+
+
+class TerminalInfo(Struct, frozen=True):
+    """The terminal behind the account."""
+
+    connected: bool
+    source: str
+    quote_age_ms: int | None
+
+
+class StatusReply(Reply, frozen=True, kw_only=True):
+    """The account at a glance."""
+
+    account: int
+    equity: float | None
+    balance: float | None
+    rules: list[RuleInfo]
+    open_risk: float
+    reserved_risk: float
+    halted: str | None
+    terminal: TerminalInfo
+    protocol: int
+    version: str
+    policy_hash: str
+
+
+REQUEST_TYPES: dict[str, type[Request]] = {
+    "size": SizeRequest,
+    "fill": FillRequest,
+    "release": ReleaseRequest,
+    "snapshot": SnapshotRequest,
+    "status": StatusRequest,
+    "ping": PingRequest,
+}

@@ -1,0 +1,32 @@
+"""Reasons to answer 0 lots, by stable code, each with its remedy. A code never changes its meaning."""
+
+REJECT_CODES: dict[str, str] = {
+    "below_volume_min": "The safe size is under the symbol's smallest volume: use a nearer stop, a smaller contract, or skip.",
+    "negative_expectancy": "The confidence and the reward-to-risk lose money on average: skip the trade.",
+    "insufficient_edge": "The expected return is below edge.min_expected_return: skip, or use a farther target.",
+    "stop_required": "Send stop_loss, or allow ATR stops (stop.atr_stop) and feed bars.",
+    "stop_wrong_side": "A buy's stop lies below its entry, a sell's above.",
+    "stop_too_close": "Keep the stop farther away than the spread and the broker's trade_stops_level.",
+    "target_wrong_side": "A buy's target lies above its entry, a sell's below.",
+    "stale_quote": "The market is closed or the feed has stopped: check the terminal's connection.",
+    "stale_account": "The account, or the day's starting balance, is not known freshly enough: check the feed and its deals.",
+    "terminal_unavailable": "The terminal does not answer: start it, or start the feeding EA.",
+    "money_mismatch": "Two sources disagree on money per lot: check the symbol's calc mode, tick value and conversion pair.",
+    "unpriceable_position": "An open position or order has no stop or no price: set its stop, or feed its symbol.",
+    "daily_loss_headroom": "The daily loss limit leaves no room: wait for the reset, or reduce open risk.",
+    "total_loss_headroom": "The total loss limit leaves no room: reduce open risk.",
+    "rule_breached": "A loss rule of the firm is breached already: do not trade this account.",
+    "drawdown_halt": "The drawdown from peak equity has reached drawdown.halt_pct.",
+    "positions_limit": "As many positions as caps.max_positions (or per symbol) are open, pending or reserved.",
+    "correlation_limit": "Too much of the day's risk budget is in this symbol and its correlates.",
+    "margin": "The free margin does not carry the smallest volume.",
+    "news_window": "A news window of the firm is open for this symbol: wait until it ends.",
+    "weekend": "The firm wants no positions over the weekend: wait until it ends.",
+    "trading_halted": "Trading is switched off for the account: allow algorithmic trading in the terminal.",
+    "market_closed": "The broker does not open positions in this symbol (now, or on this side).",
+    "request_expired": "The request was older than freshness.max_request_age_ms when it was read: ask again.",
+    "exposure_limit": "The book's notional reaches caps.gross_exposure or caps.net_exposure: reduce it.",
+    "portfolio_shortfall": "The book's tail loss reaches caps.portfolio_shortfall_pct of equity: reduce it.",
+    "volume_limit": "The broker's volume_limit for this side is used up by open and pending volume.",
+}
+"""Understood, and the answer is no trade."""
