@@ -257,6 +257,8 @@ class SymbolView:
     stats: MarketStats | None = None
     mismatch: str | None = None
     """Why the terminal's own OrderCalcProfit / OrderCalcMargin contradict the computed figures, if they do."""
+    checked: bool = False
+    """The terminal's own calculation was compared with ours, and agrees."""
     session_open: bool = True
 
 

@@ -1,0 +1,1 @@
+"""Measures of market and account, computed when a bar or a trade closes, never per request."""

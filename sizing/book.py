@@ -1,0 +1,123 @@
+"""The open book, priced: what every position and pending order could still lose, by symbol and side."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sizing import money
+from sizing.policy import TailPolicy
+from sizing.snapshot import Account, Book, Conversion, Exposure, MarketStats, PendingOrder, Position, Quote, Side, SymbolSpec
+from sizing.stats.tail import assumed_tail
+from sizing.symbols import SymbolClass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PricedSymbol:
+    """What it takes to price a position in one symbol; costs are left out where its class is unknown."""
+
+    spec: SymbolSpec
+    quote: Quote
+    conversion: Conversion
+    stats: MarketStats | None = None
+    symbol_class: SymbolClass | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Leg:
+    """A position or pending order in the same terms: `start` is the price its loss counts from."""
+
+    name: str
+    symbol: str
+    side: Side
+    lots: float
+    start: float
+    sl: float | None
+    pending: bool
+
+
+def assess(
+    account: Account,
+    positions: Sequence[Position],
+    orders: Sequence[PendingOrder],
+    symbols: Mapping[str, PricedSymbol],
+    tail: TailPolicy,
+) -> Book:
+    """Price every position from its current price to its stop, and every pending order as if it were filled.
+
+    Equity already holds what a position has lost so far, so risk counts from here. Money is in account currency.
+    """
+    exposures: dict[tuple[str, Side], Exposure] = {}
+    for leg in _legs(positions, orders, symbols):
+        priced = symbols.get(leg.symbol)
+        exposure = "its symbol has no figures or no quote" if priced is None else _price(account, leg, priced, tail)
+        if isinstance(exposure, str):
+            return Book(unpriceable=f"{leg.name} in {leg.symbol}: {exposure}.")
+        key = (leg.symbol, leg.side)
+        exposures[key] = merge(exposures[key], exposure) if key in exposures else exposure
+    return Book(exposures=tuple(exposures.values()))
+
+
+def merge(first: Exposure, second: Exposure) -> Exposure:
+    """Two exposures of one symbol and side as one."""
+    return Exposure(
+        first.symbol, first.side, *(one + other for one, other in zip(first[2:], second[2:], strict=True))
+    )
+
+
+def _legs(
+    positions: Sequence[Position], orders: Sequence[PendingOrder], symbols: Mapping[str, PricedSymbol]
+) -> list[_Leg]:
+    legs = []
+    for position in positions:
+        priced = symbols.get(position.symbol)
+        start = position.price_current
+        if priced is not None:
+            # The quote may be newer than the position's report, or older: the one with more left to lose counts.
+            start = max(start, priced.quote.bid) if position.side == "buy" else min(start, priced.quote.ask)
+        legs.append(
+            _Leg(
+                name=f"position {position.ticket}", symbol=position.symbol, side=position.side, lots=position.volume,
+                start=start, sl=position.sl, pending=False,
+            )
+        )  # fmt: skip
+    legs.extend(
+        _Leg(
+            name=f"order {order.ticket}", symbol=order.symbol, side=order.side, lots=order.volume_current,
+            start=order.price_open, sl=order.sl, pending=True,
+        )
+        for order in orders
+    )  # fmt: skip
+    return legs
+
+
+def _price(account: Account, leg: _Leg, priced: PricedSymbol, tail: TailPolicy) -> Exposure | str:
+    spec, stats, conversion = priced.spec, priced.stats, priced.conversion
+    sign = 1 if leg.side == "buy" else -1
+    stop = leg.sl
+    if stop is None:
+        if tail.no_stop_stress_atr == 0 or stats is None or not stats.atr_daily:
+            return "no stop loss"
+        stop = max(leg.start - sign * tail.no_stop_stress_atr * stats.atr_daily, spec.trade_tick_size)
+    unit = money.loss_per_lot(spec, account.currency, conversion, stop + 1.0, stop)
+    notional = money.notional_per_lot(spec, conversion, leg.start)
+    margin = money.margin_per_lot(spec, leg.side, conversion, leg.start, account.leverage)
+    if unit is None or notional is None or margin is None:
+        return "its money per lot cannot be computed"
+    distance = max(0.0, (leg.start - stop) * sign)
+    model = stats.tail if stats is not None and stats.tail is not None else assumed_tail(tail, stats, leg.start)
+    per_lot = distance * unit + _costs(priced, unit)
+    return Exposure(
+        leg.symbol,
+        leg.side,
+        count=1,
+        lots=leg.lots,
+        risk=leg.lots * per_lot,
+        worst=leg.lots * (per_lot + model.gap_excess * unit),
+        notional=leg.lots * notional,
+        margin=leg.lots * margin if leg.pending else 0.0,
+    )
+
+
+def _costs(priced: PricedSymbol, unit: float) -> float:
+    if priced.symbol_class is None:
+        return 0.0
+    return priced.symbol_class.slippage_points * priced.spec.point * unit + priced.symbol_class.commission_per_lot

@@ -1,0 +1,51 @@
+"""The answer and its waterfall."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Factor(NamedTuple):
+    """One multiplier on the risk budget."""
+
+    name: str
+    value: float
+    detail: str
+
+
+class Cap(NamedTuple):
+    """One ceiling in lots; None where it does not limit."""
+
+    name: str
+    lots: float | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """How many lots, and every step that led there. Refused when `code` is set; then `lots` is 0.
+
+    Money is in account currency. `risk_per_lot` is what the size was computed with: the larger of the loss at the stop
+    and its expected shortfall. `worst_per_lot` adds the whole gap allowance and is what the ledger reserves.
+    """
+
+    code: str | None = None
+    message: str | None = None
+    lots: float = 0.0
+    entry: float | None = None
+    stop_loss: float | None = None
+    take_profit: float | None = None
+    stop_loss_per_lot: float = 0.0
+    shortfall_per_lot: float = 0.0
+    risk_per_lot: float = 0.0
+    worst_per_lot: float = 0.0
+    notional_per_lot: float = 0.0
+    margin_per_lot: float = 0.0
+    budget: float = 0.0
+    risk_amount: float = 0.0
+    worst_case: float = 0.0
+    risk_percent: float = 0.0
+    base_lots: float = 0.0
+    binding: str | None = None
+    runner_up: str | None = None
+    factors: tuple[Factor, ...] = ()
+    caps: tuple[Cap, ...] = ()
