@@ -108,7 +108,7 @@ def _price(account: Account, leg: _Leg, priced: PricedSymbol, tail: TailPolicy) 
     return Exposure(
         leg.symbol,
         leg.side,
-        count=1,
+        positions=1,
         lots=leg.lots,
         risk=leg.lots * per_lot,
         worst=leg.lots * (per_lot + model.gap_excess * unit),

@@ -1,6 +1,6 @@
 """Currency conversion through the symbols at hand, always on the side that makes a cost larger."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 from sizing.snapshot import Quote
@@ -34,13 +34,13 @@ def find_route(source: str, target: str, pairs: tuple[Pair, ...]) -> Route | Non
     return None
 
 
-def convert(route: Route | None, quotes: Mapping[str, Quote]) -> float | None:
+def convert(route: Route | None, quote_of: Callable[[str], Quote | None]) -> float | None:
     """Units of the target currency that one unit of the source costs; None without a route or a quote."""
     if route is None:
         return None
     rate = 1.0
     for symbol, forward in route:
-        quote = quotes.get(symbol)
+        quote = quote_of(symbol)
         if quote is None:
             return None
         # Owing one unit of the base costs the ask; owing one unit of the profit currency is bought with base at bid.

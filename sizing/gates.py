@@ -14,7 +14,7 @@ def evidence(trade: Trade) -> Refusal | None:
     now = snapshot.now_ms
     if signal.sent_ms is not None and now - signal.sent_ms > fresh.max_request_age_ms:
         return "request_expired", f"The request was sent {now - signal.sent_ms} ms ago."
-    age = now - snapshot.account.received_ms
+    age = now - snapshot.account_ms
     if age > fresh.max_account_age_ms:
         return "stale_account", f"The account was last reported {age} ms ago."
     if snapshot.firm.anchor_missing is not None:
@@ -24,7 +24,7 @@ def evidence(trade: Trade) -> Refusal | None:
         return "stale_quote", f"The last quote of {signal.symbol} is {age} ms old."
     if snapshot.quote.ask < snapshot.quote.bid:
         return "stale_quote", f"The quote of {signal.symbol} is crossed: bid {snapshot.quote.bid}, ask {snapshot.quote.ask}."
-    age = now - snapshot.symbol.received_ms
+    age = now - snapshot.spec_ms
     if age > fresh.max_spec_age_ms:
         return "stale_quote", f"The figures of {signal.symbol} were last reported {age} ms ago."
     return None

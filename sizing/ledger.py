@@ -11,25 +11,35 @@ import dataclasses
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sizing.snapshot import Exposure, OrderKind, Side
 
-State = Literal["reserved", "open", "released", "lapsed"]
+State = Literal["reserved", "partly_open", "open", "released", "lapsed"]
 
 
 class LedgerError(Exception):
     """A transition that makes no sense; the message is one sentence for the EA's author."""
 
 
+class Fill(NamedTuple):
+    """A reported fill that the terminal has not shown yet."""
+
+    ticket: int
+    lots: float
+    at_ms: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation:
-    """What one answer may still cost. Cents are hundredths of the account's currency, for `lots`."""
+    """What one answer may still cost. Cents are hundredths of the account's currency, for all `lots` of the answer."""
 
     id: str
     symbol: str
     side: Side
     lots: float
+    rest_lots: float
+    """Not filled yet, and still promised."""
     risk_cents: int
     worst_cents: int
     notional_cents: int
@@ -41,14 +51,18 @@ class Reservation:
     order: OrderKind = "market"
     magic: int = 0
     state: State = "reserved"
-    filled_lots: float = 0.0
     tickets: tuple[int, ...] = ()
-    filled_ms: int = 0
+    unseen: tuple[Fill, ...] = ()
 
     @property
-    def holds(self) -> bool:
-        """Whether its money still counts against the limits."""
-        return self.state in ("reserved", "open")
+    def held_lots(self) -> float:
+        """Lots whose money still counts here: promised, or filled but not shown by the terminal yet."""
+        return round(self.rest_lots + math.fsum(each.lots for each in self.unseen), 8)
+
+    def held_cents(self, cents_of_all: int) -> int:
+        """The part of a money figure that still counts, rounded up."""
+        held = self.held_lots
+        return cents_of_all if held == self.lots else math.ceil(cents_of_all * held / self.lots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +84,7 @@ class Ledger:
     def replace(self, reservation: Reservation) -> "Ledger":
         """Put a reservation's next state in; one that holds no money any more leaves."""
         rest = {key: value for key, value in self.reservations.items() if key != reservation.id}
-        if reservation.holds:
+        if reservation.held_lots > 0:
             rest[reservation.id] = reservation
         return Ledger(rest)
 
@@ -80,7 +94,7 @@ class Ledger:
 
     def worst_cents(self) -> int:
         """Worst-case money of all reservations."""
-        return sum(each.worst_cents for each in self.reservations.values())
+        return sum(each.held_cents(each.worst_cents) for each in self.reservations.values())
 
 
 def cents(money: float) -> int:
@@ -91,47 +105,33 @@ def cents(money: float) -> int:
 def fill(reservation: Reservation, ticket: int, lots: float, now_ms: int) -> Reservation:
     """The reservation after one more fill. The same ticket again changes nothing.
 
-    Volumes may exceed what was reserved (an EA that ignored the answer): then the money grows in proportion, because
-    the position exists.
+    Fills may exceed what was reserved, and may come after a release or a lapse: the position exists all the same, so
+    its money is held until the terminal shows it.
     """
     if ticket in reservation.tickets:
         return reservation
-    filled = reservation.filled_lots + lots
-    grown = _scaled(reservation, filled) if filled > reservation.lots else reservation
+    rest = max(0.0, round(reservation.rest_lots - lots, 8))
     return dataclasses.replace(
-        grown, state="open", filled_lots=filled, tickets=(*reservation.tickets, ticket), filled_ms=now_ms
+        reservation,
+        state="partly_open" if rest > 0 else "open",
+        rest_lots=rest,
+        tickets=(*reservation.tickets, ticket),
+        unseen=(*reservation.unseen, Fill(ticket, lots, now_ms)),
     )
 
 
-def release(reservation: Reservation) -> Reservation:
-    """The reservation after the EA gave it back; what is filled stays until the terminal shows it."""
-    if reservation.state != "reserved":
-        return _keep_filled(reservation)
-    return dataclasses.replace(reservation, state="released")
-
-
-def lapse(reservation: Reservation) -> Reservation:
-    """The reservation after its time ran out; what is filled stays until the terminal shows it."""
-    if reservation.state != "reserved":
-        return _keep_filled(reservation)
-    return dataclasses.replace(reservation, state="lapsed")
-
-
-def _keep_filled(reservation: Reservation) -> Reservation:
-    if reservation.state != "open" or reservation.filled_lots >= reservation.lots:
+def end(reservation: Reservation, how: Literal["released", "lapsed"]) -> Reservation:
+    """The reservation after the EA gave it back or its time ran out; what is filled stays open."""
+    if reservation.state in ("released", "lapsed", "open"):
         return reservation
-    return _scaled(reservation, reservation.filled_lots)
+    state: State = how if reservation.state == "reserved" else "open"
+    return dataclasses.replace(reservation, state=state, rest_lots=0.0)
 
 
-def _scaled(reservation: Reservation, lots: float) -> Reservation:
-    share = lots / reservation.lots
+def seen(reservation: Reservation, ticket: int) -> Reservation:
+    """The reservation after the terminal has shown a fill's position, or has shown that it is gone again."""
     return dataclasses.replace(
-        reservation,
-        lots=lots,
-        risk_cents=math.ceil(reservation.risk_cents * share),
-        worst_cents=math.ceil(reservation.worst_cents * share),
-        notional_cents=math.ceil(reservation.notional_cents * share),
-        margin_cents=math.ceil(reservation.margin_cents * share),
+        reservation, unseen=tuple(each for each in reservation.unseen if each.ticket != ticket)
     )
 
 
@@ -146,10 +146,10 @@ def _sum(items: list[Reservation]) -> Exposure:
     return Exposure(
         symbol=items[0].symbol,
         side=items[0].side,
-        count=len(items),
-        lots=math.fsum(each.lots for each in items),
-        risk=sum(each.risk_cents for each in items) / 100,
-        worst=sum(each.worst_cents for each in items) / 100,
-        notional=sum(each.notional_cents for each in items) / 100,
-        margin=sum(each.margin_cents for each in items) / 100,
+        positions=len(items),
+        lots=math.fsum(each.held_lots for each in items),
+        risk=sum(each.held_cents(each.risk_cents) for each in items) / 100,
+        worst=sum(each.held_cents(each.worst_cents) for each in items) / 100,
+        notional=sum(each.held_cents(each.notional_cents) for each in items) / 100,
+        margin=sum(each.held_cents(each.margin_cents) for each in items) / 100,
     )

@@ -209,7 +209,7 @@ class Exposure(NamedTuple):
 
     symbol: str
     side: Side
-    count: int
+    positions: int
     lots: float
     risk: float
     worst: float
@@ -240,7 +240,6 @@ class AccountView:
     """The account side of a snapshot; changes when the terminal reports."""
 
     account: Account
-    received_ms: int
     peak_equity: float
     book: Book = Book()
     performance: Performance = Performance(0, 0)
@@ -253,7 +252,6 @@ class SymbolView:
     spec: SymbolSpec
     class_name: str
     symbol_class: SymbolClass
-    received_ms: int
     stats: MarketStats | None = None
     mismatch: str | None = None
     """Why the terminal's own OrderCalcProfit / OrderCalcMargin contradict the computed figures, if they do."""
@@ -306,7 +304,11 @@ class Snapshot:
 
     now_ms: int
     account: AccountView
+    account_ms: int
+    """When the account was last reported."""
     symbol: SymbolView
+    spec_ms: int
+    """When the symbol's figures were last reported."""
     quote: Quote
     conversion: Conversion
     firm: FirmState

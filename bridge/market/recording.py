@@ -75,6 +75,8 @@ class RecordedMarket:
     name: str
     synthetic: bool
     symbols: dict[str, RecordedSymbol]
+    notes: tuple[str, ...] = ()
+    """What was left out or built from something else when the market was read, and why: one sentence each."""
 
     @property
     def start_ms(self) -> int:
@@ -85,3 +87,40 @@ class RecordedMarket:
     def end_ms(self) -> int:
         """Time of the last tick of any symbol."""
         return max(int(symbol.ticks.time_ms[-1]) for symbol in self.symbols.values())
+
+
+def group_bars(timeframe: str, opening_ms: NDArray[np.int64], rows: BarSeries) -> BarSeries:
+    """Finer bars that share an opening time become one bar; `opening_ms` (n,) is non-decreasing, n = len(rows)."""
+    if not len(rows):
+        return rows
+    starts = np.flatnonzero(np.diff(opening_ms, prepend=opening_ms[0] - 1))
+    return BarSeries(
+        timeframe=timeframe,
+        time_ms=opening_ms[starts],
+        open=rows.open[starts],
+        high=np.maximum.reduceat(rows.high, starts),
+        low=np.minimum.reduceat(rows.low, starts),
+        close=rows.close[np.append(starts[1:], len(rows)) - 1],
+    )
+
+
+def bars_from_ticks(timeframe: str, ticks: TickSeries, opening_ms: NDArray[np.int64] | None = None) -> BarSeries:
+    """Bars of the ticks' bids. Without `opening_ms` they open on multiples of the timeframe: days at midnight UTC."""
+    if opening_ms is None:
+        opening_ms = ticks.time_ms - ticks.time_ms % TIMEFRAME_MS[timeframe]
+    bid = ticks.bid
+    each = BarSeries(timeframe=timeframe, time_ms=ticks.time_ms, open=bid, high=bid, low=bid, close=bid)
+    return group_bars(timeframe, opening_ms, each)
+
+
+def join_bars(earlier: BarSeries, later: BarSeries) -> BarSeries:
+    """One series: all of `earlier`, then the bars of `later` that open after its last."""
+    start = int(np.searchsorted(later.time_ms, earlier.time_ms[-1], side="right")) if len(earlier) else 0
+    return BarSeries(
+        timeframe=earlier.timeframe,
+        time_ms=np.concatenate((earlier.time_ms, later.time_ms[start:])),
+        open=np.concatenate((earlier.open, later.open[start:])),
+        high=np.concatenate((earlier.high, later.high[start:])),
+        low=np.concatenate((earlier.low, later.low[start:])),
+        close=np.concatenate((earlier.close, later.close[start:])),
+    )

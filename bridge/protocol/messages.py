@@ -20,6 +20,7 @@ Percent = Annotated[float, Meta(ge=0, le=100)]
 Lots = Annotated[float, Meta(gt=0)]
 Ticket = Annotated[int, Meta(ge=0)]
 Millis = Annotated[int, Meta(ge=0)]
+Login = Annotated[int, Meta(ge=0, lt=2**63)]
 
 
 class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
@@ -27,7 +28,7 @@ class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag
 
     v: Literal[1]
     id: Id
-    account: int | None = None
+    account: Login | None = None
 
 
 class SizeRequest(Request, frozen=True, kw_only=True, tag="size"):
@@ -78,7 +79,7 @@ class PingRequest(Request, frozen=True, kw_only=True, tag="ping"):
 class AccountInfo(Struct, frozen=True, kw_only=True):
     """MT5's account_info."""
 
-    login: int
+    login: Login
     currency: Annotated[str, Meta(min_length=3, max_length=8)]
     balance: float
     equity: float

@@ -20,9 +20,9 @@ def positions(trade: Trade) -> tuple[Cap, ...]:
     policy = trade.policy.caps
     total = here = 0
     for each in trade.exposures:
-        total += each.count
+        total += each.positions
         if each.symbol == trade.signal.symbol:
-            here += each.count
+            here += each.positions
     return (
         Cap("positions", 0.0 if total >= policy.max_positions else None, f"{total} of {policy.max_positions}"),
         Cap(

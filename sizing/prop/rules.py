@@ -11,11 +11,8 @@ from typing import Any, Literal
 
 from sizing.params import check_ranges, param
 
-Scope = Literal["daily", "total"]
-Anchor = Literal["initial", "balance_at_reset"]
-
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-ANCHOR_OF_SCOPE: dict[Scope, Anchor] = {"daily": "balance_at_reset", "total": "initial"}
+ANCHOR_OF_SCOPE: dict[str, str] = {"daily": "balance_at_reset", "total": "initial"}
 """The only pairs of scope and anchor this schema can express."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -23,11 +20,15 @@ _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
-class FieldErrors(ValueError):
-    """Fields that are each well formed but contradict each other: pairs of field name and what is wrong."""
+FieldFault = tuple[str | tuple[str, ...], str]
+"""A field, or the keys that lead to a value inside it, and what is wrong there."""
 
-    def __init__(self, faults: list[tuple[str, str]]) -> None:
-        super().__init__("; ".join(f"{key} {problem}" for key, problem in faults))
+
+class FieldsError(ValueError):
+    """Fields that are each well formed but contradict each other."""
+
+    def __init__(self, faults: list[FieldFault]) -> None:
+        super().__init__("; ".join(f"{key if isinstance(key, str) else '.'.join(key)} {what}" for key, what in faults))
         self.faults = tuple(faults)
 
 
@@ -78,12 +79,14 @@ class LossRule:
     """One floor: `anchor` less `amount_pct` of `of`, and what is compared with it."""
 
     name: str = param(MISSING, "short name of the rule, shown in answers")
-    scope: Scope = param(MISSING, "daily: one trading day; total: the account's whole life", choices=("daily", "total"))
+    scope: Literal["daily", "total"] = param(
+        MISSING, "daily: one trading day; total: the account's whole life", choices=("daily", "total")
+    )
     amount_pct: float = param(MISSING, "percent that may be lost", gt=0, le=100)
     of: Literal["initial", "anchor"] = param(
         "initial", "what the percentage is taken of: the initial balance or the anchor", choices=("initial", "anchor")
     )
-    anchor: Anchor = param(
+    anchor: Literal["initial", "balance_at_reset"] = param(
         MISSING, "what the loss is counted from", choices=("initial", "balance_at_reset")
     )
     measured_on: Literal["equity", "balance"] = param(
@@ -94,7 +97,7 @@ class LossRule:
 
     def __post_init__(self) -> None:
         check_ranges(self)
-        faults = []
+        faults: list[FieldFault] = []
         if self.anchor != (needed := ANCHOR_OF_SCOPE[self.scope]):
             faults.append(("anchor", f'must be "{needed}" for a {self.scope} rule; it is "{self.anchor}"'))
         faults += _problems(self, {"as_of": iso_date})
@@ -151,8 +154,8 @@ class Firm:
         _raise_if(faults)
 
 
-def _problems(instance: Any, checks: dict[str, Any]) -> list[tuple[str, str]]:
-    faults = []
+def _problems(instance: Any, checks: dict[str, Any]) -> list[FieldFault]:
+    faults: list[FieldFault] = []
     for name, check in checks.items():
         try:
             check(getattr(instance, name))
@@ -161,6 +164,6 @@ def _problems(instance: Any, checks: dict[str, Any]) -> list[tuple[str, str]]:
     return faults
 
 
-def _raise_if(faults: list[tuple[str, str]]) -> None:
+def _raise_if(faults: list[FieldFault]) -> None:
     if faults:
-        raise FieldErrors(faults)
+        raise FieldsError(faults)

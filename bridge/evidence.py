@@ -1,0 +1,197 @@
+"""From what a terminal reports to what the engine reads. Figures are kept until the report they came from changes."""
+
+from bridge.market.recording import BarSeries
+from bridge.settings import AccountSettings
+from bridge.statistics import DAILY, market_stats
+from bridge.terminal.base import AccountReport, SymbolReport, Terminal
+from sizing.book import PricedSymbol, assess
+from sizing.currency import Pair, Route, convert, find_route
+from sizing.money import FOREX, FOREX_NO_LEVERAGE, check_disagrees
+from sizing.snapshot import AccountView, Conversion, Deal, MarketStats, Performance, SymbolSpec, SymbolView
+from sizing.stats.correlation import blend, synchronous_correlation
+from sizing.stats.performance import recent_performance
+
+
+class Evidence:
+    """One account's terminal, seen through its policy and symbol table."""
+
+    def __init__(self, settings: AccountSettings, terminal: Terminal) -> None:
+        self._policy = settings.policy
+        self._table = settings.symbols
+        self._terminal = terminal
+        self._views: dict[str, tuple[tuple[object, ...], SymbolView | str]] = {}
+        self._stats: dict[str, tuple[tuple[object, ...], MarketStats | None]] = {}
+        self._routes: dict[tuple[str, str], Route | None] = {}
+        self._known_pairs: tuple[Pair, ...] = ()
+        self._names: frozenset[str] = frozenset()
+        self._correlation: dict[str, dict[str, float]] = {}
+        self._correlated: dict[str, BarSeries | None] = {}
+        self._book_symbols: list[str] = []
+        self._counted_deals: tuple[Deal, ...] | None = None
+        self._performance = Performance(0, 0)
+        self._view: AccountView | None = None
+        self._view_token: tuple[object, ...] = ()
+
+    def refresh(self, at_most: int | None = None) -> None:
+        """Do what would otherwise be done inside a request: statistics and correlations of symbols whose bars closed.
+
+        `at_most` so many symbols; the rest wait for the next call.
+        """
+        names = frozenset(self._terminal.symbol_names())
+        if names != self._names:
+            self._names = names
+            self._routes.clear()
+            self._known_pairs = self._pairs()
+        refreshed = 0
+        for name in sorted(names):
+            if self._is_current(name):
+                continue
+            self.symbol_view(name)
+            self._correlate(name)
+            refreshed += 1
+            if refreshed == at_most:
+                return
+
+    def symbol_view(self, name: str) -> SymbolView | str:
+        """A symbol's figures and statistics, or why it cannot be sized."""
+        report = self._terminal.symbol(name)
+        if report is None:
+            return f"The terminal does not know {name}."
+        stats = self._market_stats(name)
+        cached = self._views.get(name)
+        known = self._terminal.account() is not None
+        if cached is not None and cached[0][0] is report and cached[0][1] is stats and cached[0][2] == known:
+            return cached[1]
+        view = self._make_view(name, report, stats)
+        if cached is not None and cached[1] == view:
+            view = cached[1]
+        self._views[name] = ((report, stats, known), view)
+        return view
+
+    def conversion(self, spec: SymbolSpec) -> Conversion:
+        """What the symbol's currencies cost in account currency now."""
+        report = self._terminal.account()
+        currency = report.account.currency if report is not None else ""
+        return Conversion(
+            self._rate(spec.currency_profit, currency),
+            1.0 if spec.currency_margin == currency else self._rate(spec.currency_margin, currency),
+        )
+
+    def correlation(self) -> dict[str, dict[str, float]]:
+        """Correlations by broker symbol; the same object until one changes."""
+        return self._correlation
+
+    def account_view(self, report: AccountReport, peak_equity: float) -> AccountView:
+        """The account with its book priced and its last trades counted; the same object until something changes."""
+        token = report, peak_equity, [self._terminal.quote(name) for name in self._book_symbols]
+        if self._view is not None and token == self._view_token:
+            return self._view
+        self._book_symbols = sorted({each.symbol for each in (*report.positions, *report.orders)})
+        if report.deals is not self._counted_deals:
+            self._counted_deals = report.deals
+            self._performance = recent_performance(report.deals, self._policy.performance.trades)
+        book = assess(report.account, report.positions, report.orders, self._priced(), self._policy.tail)
+        view = AccountView(account=report.account, peak_equity=peak_equity, book=book, performance=self._performance)
+        if self._view is None or self._view != view:
+            self._view = view
+        self._view_token = report, peak_equity, [self._terminal.quote(name) for name in self._book_symbols]
+        return self._view
+
+    def _is_current(self, name: str) -> bool:
+        cached = self._views.get(name)
+        bars = self._terminal.bars(name, DAILY)
+        return (
+            cached is not None
+            and cached[0][0] is self._terminal.symbol(name)
+            and cached[0][1] is self._market_stats(name)
+            and name in self._correlated
+            and self._correlated[name] is bars
+        )
+
+    def _make_view(self, name: str, report: SymbolReport, stats: MarketStats | None) -> SymbolView | str:
+        found = self._table.find(name)
+        if found is None:
+            return f"No pattern in the symbols file matches {name}."
+        account = self._terminal.account()
+        mismatch, checked = None, False
+        if account is not None:
+            conversion = self.conversion(report.spec)
+            for check in report.checks:
+                checked = True
+                mismatch = mismatch or check_disagrees(
+                    report.spec, check, account.account.currency, conversion, account.account.leverage,
+                    self._policy.money.mismatch_pct,
+                )  # fmt: skip
+        return SymbolView(
+            spec=report.spec,
+            class_name=found[0],
+            symbol_class=self._table.classes[found[0]],
+            stats=stats,
+            mismatch=mismatch,
+            checked=checked and mismatch is None,
+            session_open=report.session_open,
+        )
+
+    def _market_stats(self, name: str) -> MarketStats | None:
+        intraday = self._terminal.bars(name, self._policy.stop.atr_timeframe)
+        daily = self._terminal.bars(name, DAILY)
+        cached = self._stats.get(name)
+        if cached is not None and cached[0][0] is intraday and cached[0][1] is daily:
+            return cached[1]
+        stats = market_stats(intraday, daily, self._policy)
+        self._stats[name] = ((intraday, daily), stats)
+        return stats
+
+    def _priced(self) -> dict[str, PricedSymbol]:
+        priced: dict[str, PricedSymbol] = {}
+        for name in self._book_symbols:
+            symbol, quote = self._terminal.symbol(name), self._terminal.quote(name)
+            if symbol is None or quote is None:
+                continue
+            found = self._table.find(name)
+            priced[name] = PricedSymbol(
+                spec=symbol.spec,
+                quote=quote,
+                conversion=self.conversion(symbol.spec),
+                stats=self._market_stats(name),
+                symbol_class=None if found is None else self._table.classes[found[0]],
+            )
+        return priced
+
+    def _pairs(self) -> tuple[Pair, ...]:
+        pairs = []
+        for name in sorted(self._names):
+            report = self._terminal.symbol(name)
+            if report is not None and report.spec.trade_calc_mode in (FOREX, FOREX_NO_LEVERAGE):
+                pairs.append(Pair(name, report.spec.currency_base, report.spec.currency_profit))
+        return tuple(pairs)
+
+    def _rate(self, source: str, target: str) -> float | None:
+        if source == target:
+            return 1.0
+        key = source, target
+        if key not in self._routes:
+            self._routes[key] = find_route(source, target, self._known_pairs)
+        return convert(self._routes[key], self._terminal.quote)
+
+    def _correlate(self, name: str) -> None:
+        """Correlate one symbol with every other one that has been looked at; the table is replaced, never changed."""
+        own = self._terminal.bars(name, DAILY)
+        self._correlated[name] = own
+        table = {key: dict(row) for key, row in self._correlation.items()}
+        for other in sorted(self._names - {name}):
+            value = blend(_measure(own, self._terminal.bars(other, DAILY)), self._prior(name, other))
+            if value is not None:
+                table.setdefault(name, {})[other] = value
+                table.setdefault(other, {})[name] = value
+        self._correlation = table
+
+    def _prior(self, first: str, second: str) -> float | None:
+        one, two = self._table.find(first), self._table.find(second)
+        return None if one is None or two is None else self._table.prior(one[1], two[1])
+
+
+def _measure(first: BarSeries | None, second: BarSeries | None) -> tuple[float, int] | None:
+    if first is None or second is None:
+        return None
+    return synchronous_correlation(first.time_ms, first.close, second.time_ms, second.close)

@@ -1,0 +1,108 @@
+"""What no table can know alone: sections that must fit each other, accounts side by side, files that must be."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from bridge.settings.field_checks import is_loopback
+from bridge.settings.model import SAMPLE_MARKET, AccountEntry, AuthSettings, ServerSettings
+from bridge.settings.source import Fault, Loc, Source
+from sizing.prop.rules import Firm
+
+_RECORDED_ONLY = ("market", "balance", "leverage", "currency")
+
+
+def bridge_faults(
+    source: Source,
+    folder: Path,
+    server: ServerSettings | None,
+    auth: AuthSettings | None,
+    entries: Mapping[int, AccountEntry],
+) -> list[Fault]:
+    """Contradictions within `bridge.toml`. A section of None is wrong already and is not looked at."""
+    faults = [*_login_faults(source, entries), *_terminal_faults(source, entries)]
+    if server is not None and auth is not None:
+        faults += _exposure_faults(source, server, auth)
+    if auth is not None:
+        faults += _key_file_faults(source, folder, auth)
+        faults += _user_faults(source, auth, {entry.login for entry in entries.values()})
+    return faults
+
+
+def account_faults(source: Source, folder: Path, index: int, entry: AccountEntry, firm: Firm | None) -> list[Fault]:
+    """What is wrong with one account in the light of its firm and its terminal."""
+    loc: Loc = ("accounts", index)
+    faults = []
+    if firm is not None and firm.rules and entry.initial_balance is None:
+        problem = f"is missing; the rules of {firm.name!r} are counted from it (account currency)"
+        faults.append(source.fault((*loc, "initial_balance"), problem))
+    if entry.terminal != "recorded":
+        given = [name for name in _RECORDED_ONLY if getattr(entry, name) is not None]
+        problem = 'is for terminal = "recorded" only; remove it'
+        return faults + [source.fault((*loc, name), problem) for name in given]
+    if entry.market is None:
+        faults.append(source.fault((*loc, "market"), 'is missing; a recorded terminal plays "sample" or a folder'))
+    elif entry.market != SAMPLE_MARKET and not _exists(folder, entry.market, folder_wanted=True):
+        problem = f'must be "sample" or a folder; {entry.market!r} is none'
+        faults.append(source.fault((*loc, "market"), problem))
+    return faults
+
+
+def _login_faults(source: Source, entries: Mapping[int, AccountEntry]) -> list[Fault]:
+    faults = []
+    first: dict[int, int] = {}
+    for index, entry in entries.items():
+        if entry.login in first:
+            problem = f"{entry.login} stands already in accounts[{first[entry.login]}]; each login may appear once"
+            faults.append(source.fault(("accounts", index, "login"), problem))
+        first.setdefault(entry.login, index)
+    return faults
+
+
+def _terminal_faults(source: Source, entries: Mapping[int, AccountEntry]) -> list[Fault]:
+    kinds = [entry.terminal for entry in entries.values()]
+    other = next((index for index, entry in entries.items() if entry.terminal != kinds[0]), None)
+    if other is None:
+        return []
+    problem = (
+        "mixes recorded and ea_feed accounts, which need different clocks; "
+        "run two daemons, each with its own folder and bind address"
+    )
+    return [source.fault(("accounts", other, "terminal"), problem)]
+
+
+def _exposure_faults(source: Source, server: ServerSettings, auth: AuthSettings) -> list[Fault]:
+    if is_loopback(server.bind) or auth.mechanism == "curve":
+        return []
+    problem = (
+        f'{server.bind!r} can be reached from other computers and mechanism is "{auth.mechanism}". '
+        "Another bind address needs CURVE keys, or the daemon refuses to start; bind to 127.0.0.1 or set up curve"
+    )
+    return [source.fault(("server", "bind"), problem)]
+
+
+def _key_file_faults(source: Source, folder: Path, auth: AuthSettings) -> list[Fault]:
+    if auth.mechanism != "curve" or auth.secret_key_file is None:
+        return []
+    if _exists(folder, str(auth.secret_key_file), folder_wanted=False):
+        return []
+    problem = f"{str(auth.secret_key_file)!r} does not exist in {folder}; create the keys or correct the name"
+    return [source.fault(("auth", "secret_key_file"), problem)]
+
+
+def _user_faults(source: Source, auth: AuthSettings, logins: set[int]) -> list[Fault]:
+    listed = ", ".join(map(str, sorted(logins))) or "none"
+    return [
+        source.fault(("auth", "users", index, "accounts"), f"{login} is no account here; the accounts are {listed}")
+        for index, user in enumerate(auth.users)
+        for login in user.accounts
+        if login not in logins
+    ]
+
+
+def _exists(folder: Path, name: str, *, folder_wanted: bool) -> bool:
+    try:
+        path = folder / name
+        return path.is_dir() if folder_wanted else path.is_file()
+    except (OSError, ValueError):
+        # A name too long for the system, or one with a NUL, exists nowhere.
+        return False

@@ -1,0 +1,13 @@
+"""The fingerprint of everything that decides a size, so that a decision can name the policy it was made under."""
+
+import hashlib
+
+import msgspec
+
+from bridge.settings.model import AccountSettings
+
+
+def policy_hash(account: AccountSettings) -> str:
+    """16 hexadecimal digits over the account's policy, symbols and firm. Equal values give equal digits anywhere."""
+    canonical = msgspec.json.encode((account.policy, account.symbols, account.firm), order="sorted")
+    return hashlib.sha256(canonical).hexdigest()[:16]

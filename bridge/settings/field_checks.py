@@ -1,0 +1,108 @@
+"""What a range cannot say of a single field: the format of an address, a time zone, a key."""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from bridge.settings.model import AccountEntry, AuthUser, ServerSettings
+from sizing.prop.rules import (
+    FieldsError,
+    Firm,
+    LossRule,
+    NewsBlackout,
+    currency_codes,
+    day_minute,
+    iso_date,
+    utc_ms,
+    week_minute,
+)
+from sizing.symbols import SymbolTable
+
+_ENDPOINT = re.compile(r"tcp://(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):(\*|\d{1,5})")
+_Z85_KEY = re.compile(r"[0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}")
+
+
+def host_and_port(bind: str) -> tuple[str, str]:
+    """Host and port of a bind address. Port 0 or `*` lets the system choose."""
+    match = _ENDPOINT.fullmatch(bind)
+    if match is None or (match[2] != "*" and int(match[2]) > 65_535):
+        raise ValueError(f'must be an address such as "tcp://127.0.0.1:5757"; it is {bind!r}')
+    return match[1].strip("[]"), match[2]
+
+
+def is_loopback(bind: str) -> bool:
+    """Whether only this computer can reach a bind address. Names other than localhost are taken to be reachable."""
+    host, _ = host_and_port(bind)
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _known_zone(name: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (KeyError, OSError, ValueError):
+        problem = f'must be an IANA time zone such as "Europe/Prague" or "America/Chicago"; {name!r} is unknown'
+        raise ValueError(problem) from None
+
+
+def _plain_name(name: str) -> None:
+    if not name or set(name) & set('/\\:*?"<>|\x00') or name.startswith("."):
+        raise ValueError(f'must name a file in firms/ without folder and ending, such as "ftmo-2step"; it is {name!r}')
+
+
+def _file_name(name: str) -> None:
+    if not name.strip() or "\x00" in name:
+        raise ValueError("must name a file")
+
+
+def _currency(code: str | None) -> None:
+    if code is not None:
+        currency_codes((code,))
+
+
+def _key(key: str | None) -> None:
+    if key is not None and _Z85_KEY.fullmatch(key) is None:
+        raise ValueError("must be a CURVE public key: 40 characters of Z85")
+
+
+def _secret(text: str | None) -> None:
+    if text is not None and not 1 <= len(text.encode()) <= 255:
+        raise ValueError("must have 1 to 255 bytes")
+
+
+def _logins(logins: tuple[int, ...]) -> None:
+    if not logins:
+        raise ValueError("must list at least one login this user may ask for")
+
+
+def _correlations(pairs: dict[str, float]) -> None:
+    wrong = {pair: value for pair, value in pairs.items() if not -1 <= value <= 1}
+    if wrong:
+        raise FieldsError([(pair, f"must lie between -1 and 1; it is {value:g}") for pair, value in wrong.items()])
+
+
+FIELD_CHECKS: dict[tuple[type[Any], str], Callable[[Any], object]] = {
+    (ServerSettings, "bind"): host_and_port,
+    (AuthUser, "name"): _secret,
+    (AuthUser, "password"): _secret,
+    (AuthUser, "public_key"): _key,
+    (AuthUser, "accounts"): _logins,
+    (AccountEntry, "firm"): _plain_name,
+    (AccountEntry, "policy"): _file_name,
+    (AccountEntry, "symbols"): _file_name,
+    (AccountEntry, "currency"): _currency,
+    (Firm, "timezone"): _known_zone,
+    (Firm, "reset"): day_minute,
+    (Firm, "weekend_from"): week_minute,
+    (Firm, "weekend_until"): week_minute,
+    (LossRule, "as_of"): iso_date,
+    (NewsBlackout, "start"): utc_ms,
+    (NewsBlackout, "end"): utc_ms,
+    (NewsBlackout, "currencies"): currency_codes,
+    (SymbolTable, "correlations"): _correlations,
+}
+"""Checks of one field; each raises `ValueError`. They run also where another field of the table is wrong."""
