@@ -5,7 +5,7 @@ milliseconds. Pages are small: a decision is about 4 KB, and larger pages would 
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -78,15 +78,15 @@ class Journal:
         self._next_seq = seq + 1
         return seq
 
-    def part(self, part: Part, *identity: object) -> int:
-        """The number of a piece of evidence; written the first time these very objects are seen."""
+    def part(self, make: Callable[[], Part], *identity: object) -> int:
+        """The number of a piece of evidence; made and written the first time these very objects are seen."""
         key = tuple(map(id, identity))
         known = self._parts.get(key)
         if known is not None:
             return known[1]
         number = self._next_part
         try:
-            self._db.execute("INSERT INTO parts(part,body) VALUES(?,?)", (number, msgspec.msgpack.encode(part)))
+            self._db.execute("INSERT INTO parts(part,body) VALUES(?,?)", (number, msgspec.msgpack.encode(make())))
         except sqlite3.Error as fault:
             raise JournalError(f"{self.path} cannot be written: {fault}. Free space on its disk.") from fault
         self._next_part = number + 1

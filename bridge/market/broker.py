@@ -10,7 +10,7 @@ from sizing.snapshot import Account, Deal, MoneyCheck, PendingOrder, Position, Q
 
 
 class SimulatedBroker(BrokerEngine):
-    """An account on a recording: `advance` lets time pass (see BrokerEngine), the rest shows and trades what is there."""
+    """An account on a recording: `advance` lets time pass (see BrokerEngine), the rest shows it and trades."""
 
     def __init__(
         self,

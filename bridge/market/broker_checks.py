@@ -44,21 +44,26 @@ def check_stops(spec: SymbolSpec, side: Side, price: float, *, sl: float | None,
 
     `price` is what they are measured from: the bid for a buy, the ask for a sell, a pending order's own price.
     """
-    gap = spec.trade_stops_level * spec.point
     low, high = (sl, tp) if side == "buy" else (tp, sl)
-    if low is not None and not low < price - gap:
-        return Refusal("invalid_stops", f"{low} is not more than {gap:g} below {price}")
-    if high is not None and not high > price + gap:
-        return Refusal("invalid_stops", f"{high} is not more than {gap:g} above {price}")
+    if low is not None and not far_enough(spec, price - low):
+        return Refusal("invalid_stops", f"{low} is not {spec.trade_stops_level} points or more below {price}")
+    if high is not None and not far_enough(spec, high - price):
+        return Refusal("invalid_stops", f"{high} is not {spec.trade_stops_level} points or more above {price}")
     return None
+
+
+def far_enough(spec: SymbolSpec, distance: float) -> bool:
+    """Whether a distance in price is at least the stops level, and one point; in whole points, as floats won't do."""
+    return round(distance / spec.point) >= max(1, spec.trade_stops_level)
 
 
 def check_pending_price(spec: SymbolSpec, side: Side, kind: PendingKind, price: float, quote: Quote) -> Refusal | None:
     """Whether a pending order lies on its side of the market, at least the stops level away."""
-    gap = spec.trade_stops_level * spec.point
     market = quote.ask if side == "buy" else quote.bid
     below = (side == "buy") == (kind == "limit")
-    if (price < market - gap) if below else (price > market + gap):
+    if far_enough(spec, market - price if below else price - market):
         return None
     where = "below" if below else "above"
-    return Refusal("invalid_price", f"a {side} {kind} at {price} must lie more than {gap:g} {where} {market}")
+    return Refusal(
+        "invalid_price", f"a {side} {kind} at {price} must lie {where} {market}, by the stops level at least"
+    )

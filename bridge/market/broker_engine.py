@@ -40,9 +40,10 @@ class Wish(NamedTuple):
 
 
 class BrokerEngine:
-    """Moves an account through a recording. Stops, targets and pending orders act tick by tick and fill at the tick that
-    reaches them, so a gap fills beyond the stop; swaps are charged at midnight UTC; at a margin level of 50 % the
-    largest loser is closed.
+    """Moves an account through a recording.
+
+    Stops, targets and pending orders act tick by tick and fill at the tick that reaches them, so a gap fills beyond the
+    stop; swaps are charged at midnight UTC; at a margin level of 50 % the largest loser is closed.
 
     `slippage_points` is lost on every fill that takes the market as it comes: market orders, closes and stops.
     """

@@ -158,7 +158,7 @@ class Ledger:
                 time_ms=now_ms,
                 swap=swap,
                 # Half of the round trip when a lot is opened, half when it is closed.
-                commission=-self.rounded(per_lot / 2 * float(lots)),
+                commission=0.0 - self.rounded(per_lot / 2 * float(lots)),
                 magic=held.magic,
             )
         )

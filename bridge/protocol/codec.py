@@ -20,23 +20,14 @@ _encode = msgspec.json.Encoder().encode
 class ProtocolError(Exception):
     """A request that cannot be answered as asked: its code, the culprit field, and whose request it was."""
 
-    def __init__(
-        self,
-        code: str,
-        message: str,
-        *,
-        field: str | None = None,
-        request_id: str | None = None,
-        request_type: str | None = None,
-        account: int | None = None,
-    ) -> None:
+    def __init__(self, code: str, message: str, *, field: str | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.field = field
-        self.request_id = request_id
-        self.request_type = request_type
-        self.account = account
+        self.request_id: str | None = None
+        self.request_type: str | None = None
+        self.account: int | None = None
 
 
 def decode_request(body: bytes) -> AnyRequest:
@@ -139,12 +130,21 @@ def _diagnose(body: bytes) -> ProtocolError:
         return error
     if not isinstance(value, dict):
         return ProtocolError("bad_json", "The body is not a JSON object.")
-    request_id, kind = value.get("id"), value.get("type")
-    error = _find_fault(value, kind)
-    error.request_id = request_id if _is_id(request_id) else None
-    error.request_type = kind if isinstance(kind, str) else None
-    account = value.get("account")
-    error.account = account if type(account) is int else None
+    kind = value.get("type")
+    return _find_fault(value, kind)
+
+
+def identify(error: ProtocolError, body: bytes) -> ProtocolError:
+    """The same error, knowing whose request it answers, as far as the body tells."""
+    try:
+        value = _decode_any(body) if len(body) <= MAX_BODY_BYTES else None
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        value = None
+    if isinstance(value, dict):
+        request_id, kind, account = value.get("id"), value.get("type"), value.get("account")
+        error.request_id = request_id if _is_id(request_id) else None
+        error.request_type = kind if isinstance(kind, str) else None
+        error.account = account if type(account) is int else None
     return error
 
 

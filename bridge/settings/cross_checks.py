@@ -41,7 +41,7 @@ def account_faults(source: Source, folder: Path, index: int, entry: AccountEntry
         return faults + [source.fault((*loc, name), problem) for name in given]
     if entry.market is None:
         faults.append(source.fault((*loc, "market"), 'is missing; a recorded terminal plays "sample" or a folder'))
-    elif entry.market != SAMPLE_MARKET and not _exists(folder, entry.market, folder_wanted=True):
+    elif entry.market != SAMPLE_MARKET and not exists(folder, entry.market, folder_wanted=True):
         problem = f'must be "sample" or a folder; {entry.market!r} is none'
         faults.append(source.fault((*loc, "market"), problem))
     return faults
@@ -83,7 +83,7 @@ def _exposure_faults(source: Source, server: ServerSettings, auth: AuthSettings)
 def _key_file_faults(source: Source, folder: Path, auth: AuthSettings) -> list[Fault]:
     if auth.mechanism != "curve" or auth.secret_key_file is None:
         return []
-    if _exists(folder, str(auth.secret_key_file), folder_wanted=False):
+    if exists(folder, str(auth.secret_key_file)):
         return []
     problem = f"{str(auth.secret_key_file)!r} does not exist in {folder}; create the keys or correct the name"
     return [source.fault(("auth", "secret_key_file"), problem)]
@@ -99,7 +99,8 @@ def _user_faults(source: Source, auth: AuthSettings, logins: set[int]) -> list[F
     ]
 
 
-def _exists(folder: Path, name: str, *, folder_wanted: bool) -> bool:
+def exists(folder: Path, name: str, *, folder_wanted: bool = False) -> bool:
+    """Whether a folder holds a file, or another folder, of that name."""
     try:
         path = folder / name
         return path.is_dir() if folder_wanted else path.is_file()

@@ -49,8 +49,13 @@ def _known_zone(name: str) -> None:
         raise ValueError(problem) from None
 
 
+def is_plain_name(name: str) -> bool:
+    """Whether a text is a file's name on any system, without folders."""
+    return bool(name.strip()) and not name.startswith(".") and not set(name) & set('/\\:*?"<>|\x00')
+
+
 def _plain_name(name: str) -> None:
-    if not name or set(name) & set('/\\:*?"<>|\x00') or name.startswith("."):
+    if not is_plain_name(name):
         raise ValueError(f'must name a file in firms/ without folder and ending, such as "ftmo-2step"; it is {name!r}')
 
 

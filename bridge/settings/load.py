@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bridge.errors import ConfigError
-from bridge.settings.cross_checks import account_faults, bridge_faults
+from bridge.settings.cross_checks import account_faults, bridge_faults, exists
+from bridge.settings.field_checks import is_plain_name
 from bridge.settings.model import (
     POLICY_FILE,
     SAMPLE_MARKET,
@@ -49,7 +50,8 @@ def load(folder: Path) -> Settings:
 
 def _report(folder: Path, faults: list[Fault]) -> str:
     # One line may be found wrong twice, by two accounts that use the same file.
-    lines = list(dict.fromkeys(str(fault) for fault in faults))
+    in_order = sorted(faults, key=lambda fault: (fault.file, fault.line or 0))
+    lines = list(dict.fromkeys(str(fault) for fault in in_order))
     count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
     return "\n  ".join([f"{count} in {folder}:", *lines])
 
@@ -97,8 +99,10 @@ class _Loader:
 
     def _parse(self, cls: type[T], source: Source, data: Any, loc: Loc = ()) -> T | None:
         instance, faults = parse(cls, source, data, loc)
-        self.faults += faults
-        return instance
+        # A number beyond 64 bits is reported already; what stands in its place is not the trader's.
+        replaced = {fault.loc for fault in source.faults}
+        self.faults += [fault for fault in faults if fault.loc not in replaced]
+        return None if replaced else instance
 
     def _section(self, source: Source, name: str, cls: type[T]) -> T | None:
         return self._parse(cls, source, source.data.get(name, {}), (name,))
@@ -139,10 +143,10 @@ class _Loader:
         )
 
     def _firm(self, source: Source, index: int, name: Any) -> Firm | None:
-        if not isinstance(name, str) or not name or "\x00" in name:
+        if not isinstance(name, str) or not is_plain_name(name):
             return None  # reported with the account
         folder = self.folder / "firms"
-        if not (folder / f"{name}.toml").is_file():
+        if not exists(folder, f"{name}.toml"):
             there = ", ".join(sorted(path.stem for path in folder.glob("*.toml"))) or "none"
             problem = f"names no file in firms/: {name!r}; available: {there}"
             self.faults.append(source.fault(("accounts", index, "firm"), problem))

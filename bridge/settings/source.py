@@ -24,7 +24,7 @@ class Fault(NamedTuple):
     problem: str
 
     def __str__(self) -> str:
-        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        place = _shown(self.file) if self.line is None else f"{_shown(self.file)}:{self.line}"
         key = dotted(self.loc)
         return f"{place}: {key}: {self.problem}" if key else f"{place}: {self.problem}"
 
@@ -54,7 +54,12 @@ class Source:
 
 def dotted(loc: Loc) -> str:
     """`accounts[0].login` for ("accounts", 0, "login")."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).lstrip(".")
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{_shown(part)}" for part in loc).removeprefix(".")
+
+
+def _shown(key: str) -> str:
+    """A key for a message: TOML allows line breaks and control characters in quoted keys, a terminal had better not."""
+    return key if key and key.isprintable() else repr(key)
 
 
 def read(path: Path, name: str) -> Source:

@@ -66,6 +66,9 @@ class Terminal(Protocol):
     def account(self) -> AccountReport | None:
         """The account, or None before the first report."""
 
+    def utc_offset_ms(self) -> int:
+        """How far the broker's wall clock is ahead of UTC, as measured; 0 while that is not known."""
+
     def symbol_names(self) -> Collection[str]:
         """Every symbol the terminal knows, by the broker's names."""
 

@@ -8,8 +8,14 @@ from sizing.snapshot import Account, Deal, FirmState, NewsWindow, RuleStatus
 
 
 def balance_at(moment_ms: int, balance: float, deals: Sequence[Deal]) -> float:
-    """The balance at a past moment: today's, less everything that was booked from that moment on."""
-    return balance - sum(deal.net for deal in deals if deal.time_ms >= moment_ms)
+    """The balance at a past moment: today's, less everything that was booked from that moment on.
+
+    Money paid in since then counts as having been there (day one begins with the initial balance), so of the deals
+    without a symbol only charges and withdrawals are undone. Either way the anchor is not understated.
+    """
+    return balance - sum(
+        deal.net if deal.symbol else min(0.0, deal.net) for deal in deals if deal.time_ms >= moment_ms
+    )
 
 
 def firm_state(

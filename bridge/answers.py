@@ -1,0 +1,231 @@
+"""What each request means: from a decoded request and the account's desk to the reply and what it changes."""
+
+from importlib.metadata import version
+from typing import Any, NamedTuple
+
+import msgspec
+
+from bridge.desk import Desk
+from bridge.journal.records import AccountPart, CorrelationPart, Inputs, SymbolPart
+from bridge.journal.store import Journal
+from bridge.protocol import messages as wire
+from bridge.protocol.codec import ProtocolError
+from bridge.replies import NO_AGES, ages_of, signal_of, size_reply
+from bridge.terminal.feed import FeedConflict, FeedError, FeedTerminal
+from sizing.decision import Decision
+from sizing.engine import size
+from sizing.gates import drawdown_pct
+from sizing.ledger import Reservation, cents, end, fill
+from sizing.snapshot import AccountView, Signal, Snapshot
+
+VERSION = version("lotbridge")
+
+
+class SizeAnswer(NamedTuple):
+    """A size reply with what must be journalled with it."""
+
+    reply: wire.SizeReply
+    inputs: bytes | None
+    reservation: Reservation | None
+
+
+def size_answer(request: wire.SizeRequest, desk: Desk, journal: Journal, now_ms: int) -> SizeAnswer:
+    """Decide, and reserve what the decision may cost. Raises ProtocolError for a symbol nobody knows."""
+    if not desk.knows(request.symbol):
+        message = f"{request.symbol} is not known to the terminal, or matches no pattern of the symbols file."
+        raise ProtocolError("unknown_symbol", message, field="symbol")
+    signal = signal_of(request)
+    snapshot = desk.snapshot(signal, now_ms)
+    seq = journal.next_seq
+    if not isinstance(snapshot, Snapshot):
+        decision, inputs, currency, ages = Decision(code=snapshot[0], message=snapshot[1]), None, "", NO_AGES
+    else:
+        decision = size(signal, snapshot, desk.settings.policy)
+        inputs = _inputs(signal, snapshot, desk, journal)
+        currency, ages = snapshot.account.account.currency, ages_of(snapshot)
+    reservation = None
+    if decision.lots > 0 and not request.dry_run:
+        reservation = reserve(f"r{seq}", request, decision, now_ms, desk.settings.policy.freshness.reservation_ms)
+    reply = size_reply(
+        request.id,
+        decision,
+        now_ms=now_ms,
+        currency=currency,
+        ages=ages,
+        decision_key=f"d{seq}",
+        reservation=None if reservation is None else reservation.id,
+        expires_ms=None if reservation is None else reservation.expires_ms,
+    )
+    return SizeAnswer(reply, inputs, reservation)
+
+
+def reserve(name: str, request: wire.SizeRequest, decision: Decision, now_ms: int, hold_ms: int) -> Reservation:
+    """The money a decision may still cost, in whole cents rounded up."""
+    lots = decision.lots
+    return Reservation(
+        id=name,
+        symbol=request.symbol,
+        side=request.side,
+        lots=lots,
+        rest_lots=lots,
+        risk_cents=cents(decision.risk_amount),
+        worst_cents=cents(decision.worst_case),
+        notional_cents=cents(lots * decision.notional_per_lot),
+        margin_cents=cents(lots * decision.margin_per_lot),
+        created_ms=now_ms,
+        expires_ms=now_ms + hold_ms,
+        stop_loss=decision.stop_loss or 0.0,
+        take_profit=decision.take_profit,
+        order=request.order,
+        magic=request.magic or 0,
+    )
+
+
+def decision_fields(request: wire.SizeRequest, desk: Desk, reply: wire.SizeReply) -> dict[str, Any]:
+    """A decision as one event of the log."""
+    return {
+        "account": desk.login,
+        "id": request.id,
+        "symbol": request.symbol,
+        "side": request.side,
+        "lots": reply.lots,
+        "code": reply.code,
+        "binding": reply.binding,
+        "risk": reply.risk.amount,
+        "reservation": reply.reservation,
+        "decision": reply.decision,
+        "policy": desk.policy_hash,
+    }
+
+
+def filled(request: wire.FillRequest, desk: Desk, now_ms: int) -> Reservation:
+    """The reservation after the reported fill. Raises ProtocolError if it is unknown."""
+    return fill(_reservation(request.reservation, desk), request.ticket, request.lots, now_ms)
+
+
+def released(request: wire.ReleaseRequest, desk: Desk) -> Reservation:
+    """The reservation after it was given back. Raises ProtocolError if it is unknown."""
+    return end(_reservation(request.reservation, desk), "released")
+
+
+def reservation_reply(
+    request: wire.FillRequest | wire.ReleaseRequest, reservation: Reservation, now_ms: int
+) -> wire.ReservationReply:
+    """What became of a reservation."""
+    kind = "fill" if isinstance(request, wire.FillRequest) else "release"
+    return wire.ReservationReply(**_ok(kind, request, now_ms), reservation=reservation.id, state=reservation.state)
+
+
+def feed(request: wire.SnapshotRequest, desk: Desk, now_ms: int) -> bool:
+    """Take a feed's message in; True if the feed must start over. Raises ProtocolError."""
+    terminal = desk.terminal
+    if not isinstance(terminal, FeedTerminal):
+        raise ProtocolError("feed_conflict", f"Account {desk.login} is not fed: its terminal is {terminal.source!r}.")
+    try:
+        resync = terminal.apply(request, now_ms)
+    except FeedConflict as fault:
+        raise ProtocolError("feed_conflict", str(fault)) from None
+    except FeedError as fault:
+        raise ProtocolError("bad_value", str(fault), field=fault.field) from None
+    desk.evidence.refresh()
+    desk.note_account(now_ms)
+    return resync
+
+
+def snapshot_reply(request: wire.SnapshotRequest, resync: bool, now_ms: int) -> wire.SnapshotReply:
+    """Whether the feed must start over."""
+    return wire.SnapshotReply(**_ok("snapshot", request, now_ms), resync=resync)
+
+
+def ping_reply(request: wire.PingRequest, now_ms: int) -> wire.Reply:
+    """A sign of life."""
+    return wire.Reply(**_ok("ping", request, now_ms))
+
+
+def status_reply(request: wire.StatusRequest, desk: Desk, now_ms: int) -> wire.StatusReply:
+    """The account at a glance."""
+    report = desk.terminal.account()
+    view = None if report is None else desk.account_view(report)
+    firm = None if view is None else desk.firm_state(view, now_ms)
+    quotes = [quote for name in desk.terminal.symbol_names() if (quote := desk.terminal.quote(name)) is not None]
+    return wire.StatusReply(
+        **_ok("status", request, now_ms),
+        account=desk.login,
+        equity=None if view is None else view.account.equity,
+        balance=None if view is None else view.account.balance,
+        rules=[
+            wire.RuleInfo(rule.name, round(rule.floor, 2), round(rule.headroom, 2), round(rule.used_percent, 2), rule.resets_ms)
+            for rule in (() if firm is None else firm.rules)
+        ],
+        open_risk=0.0 if view is None else round(sum(each.risk for each in view.book.exposures), 2),
+        reserved_risk=desk.ledger.worst_cents() / 100,
+        halted=_halted(desk, view, now_ms),
+        terminal=wire.TerminalInfo(
+            desk.terminal.connected(now_ms),
+            desk.terminal.source,
+            min((now_ms - quote.time_ms for quote in quotes), default=None),
+        ),
+        protocol=wire.PROTOCOL_VERSION,
+        version=VERSION,
+        policy_hash=desk.policy_hash,
+    )
+
+
+def _halted(desk: Desk, view: AccountView | None, now_ms: int) -> str | None:
+    """The code with which every size request would be refused now, whatever its symbol."""
+    if not desk.terminal.connected(now_ms):
+        return "terminal_unavailable"
+    if view is None:
+        return "stale_account"
+    if not (view.account.trade_allowed and view.account.trade_expert):
+        return "trading_halted"
+    if view.book.unpriceable is not None:
+        return "unpriceable_position"
+    firm = desk.firm_state(view, now_ms)
+    if firm.anchor_missing is not None:
+        return "stale_account"
+    if any(rule.headroom <= 0 for rule in firm.rules):
+        return "rule_breached"
+    drawdown = drawdown_pct(view.peak_equity, view.account.equity)
+    return "drawdown_halt" if drawdown >= desk.settings.policy.drawdown.halt_pct else None
+
+
+def _reservation(name: str, desk: Desk) -> Reservation:
+    reservation = desk.reservation(name)
+    if reservation is None:
+        message = f"Account {desk.login} has no reservation {name!r}."
+        raise ProtocolError("bad_value", message, field="reservation")
+    return reservation
+
+
+def _inputs(signal: Signal, snapshot: Snapshot, desk: Desk, journal: Journal) -> bytes:
+    return msgspec.msgpack.encode(
+        Inputs(
+            signal=signal,
+            now_ms=snapshot.now_ms,
+            account_ms=snapshot.account_ms,
+            spec_ms=snapshot.spec_ms,
+            quote=snapshot.quote,
+            conversion=snapshot.conversion,
+            reserved=snapshot.reserved,
+            next_rollover_ms=snapshot.next_rollover_ms,
+            account_part=journal.part(
+                lambda: AccountPart(snapshot.account, snapshot.firm), snapshot.account, snapshot.firm
+            ),
+            symbol_part=journal.part(lambda: SymbolPart(snapshot.symbol), snapshot.symbol),
+            correlation_part=journal.part(lambda: CorrelationPart(snapshot.correlation), snapshot.correlation),
+            policy_part=journal.part(lambda: desk.policy_part, desk.policy_part),
+        )
+    )
+
+
+def _ok(kind: str, request: wire.Request, now_ms: int) -> dict[str, Any]:
+    return {
+        "v": wire.PROTOCOL_VERSION,
+        "type": kind,
+        "id": request.id,
+        "status": "ok",
+        "code": None,
+        "message": None,
+        "server_ms": now_ms,
+    }

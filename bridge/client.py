@@ -1,0 +1,234 @@
+"""The Python client: the same questions that the EA asks, with a deadline, and the same id when asking again.
+
+    with Client(account=1000001) as client:
+        answer = client.size("EURUSD", "buy", stop_loss=1.0950, take_profit=1.1100, confidence=75)
+        if answer.lots > 0:
+            ...  # place the order, then
+            client.fill(answer.reservation, ticket=..., lots=answer.lots, price=...)
+
+No answer is no trade: `size` raises `NoAnswerError` rather than return a number. One client belongs to one thread.
+"""
+
+import uuid
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import msgspec
+import zmq
+import zmq.auth
+
+from bridge.errors import ClientError
+from bridge.protocol import messages as wire
+from bridge.protocol.codec import decode_reply, encode
+from sizing.snapshot import OrderKind, Regime, Side
+
+DEFAULT_ADDRESS = "tcp://127.0.0.1:5757"
+
+_R = TypeVar("_R", bound=wire.Reply)
+
+
+class NoAnswerError(ClientError):
+    """Nothing usable came within the deadline, however often the same question was sent."""
+
+
+class RequestError(ClientError):
+    """The daemon answered with an error: the request is at fault, or it cannot answer. Nothing was reserved."""
+
+    def __init__(self, code: str, message: str, field: str | None) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.field = field
+
+
+class Client:
+    """Asks one daemon. Raises RequestError for an error reply, NoAnswerError for none.
+
+    `deadline_ms` is how long one attempt waits, `attempts` how often the same question is sent in all. `password` with
+    `user` selects PLAIN; `server_key` (Z85 text) with `key_file` (a *.key_secret) selects CURVE.
+    """
+
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        account: int | None = None,
+        deadline_ms: int = 500,
+        attempts: int = 3,
+        user: str | None = None,
+        password: str | None = None,
+        server_key: str | None = None,
+        key_file: Path | None = None,
+    ) -> None:
+        self.address = address
+        self.account = account
+        self._deadline_ms = deadline_ms
+        self._attempts = attempts
+        self._credentials = user, password, server_key, key_file
+        self._prefix = uuid.uuid4().hex[:12]
+        self._count = 0
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context.instance()
+        self._socket: zmq.Socket[bytes] | None = None
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connection; the next question opens a new one."""
+        if self._socket is not None:
+            self._socket.close(linger=0)
+            self._socket = None
+
+    def size(
+        self,
+        symbol: str,
+        side: Side,
+        *,
+        stop_loss: float | None,
+        entry: float | None = None,
+        take_profit: float | None = None,
+        confidence: float | None = None,
+        market_score: float | None = None,
+        regime: Regime | None = None,
+        strategy: str | None = None,
+        magic: int | None = None,
+        order: OrderKind = "market",
+        horizon_minutes: int | None = None,
+        max_lots: float | None = None,
+        max_risk_pct: float | None = None,
+        sent_ms: int | None = None,
+        dry_run: bool = False,
+        request_id: str | None = None,
+    ) -> wire.SizeReply:
+        """How many lots? A refusal is an answer too: `lots` is 0 and `code` says why."""
+        request = wire.SizeRequest(
+            v=wire.PROTOCOL_VERSION,
+            id=request_id or self.new_id(),
+            account=self.account,
+            symbol=symbol,
+            side=side,
+            stop_loss=stop_loss,
+            entry=entry,
+            take_profit=take_profit,
+            confidence=confidence,
+            market_score=market_score,
+            regime=regime,
+            strategy=strategy,
+            magic=magic,
+            order=order,
+            horizon_minutes=horizon_minutes,
+            max_lots=max_lots,
+            max_risk_pct=max_risk_pct,
+            sent_ms=sent_ms,
+            dry_run=dry_run,
+        )
+        return self.ask(request, wire.SizeReply)
+
+    def fill(self, reservation: str, *, ticket: int, lots: float, price: float) -> wire.ReservationReply:
+        """Report that a reservation became a position, or a part of it did."""
+        request = wire.FillRequest(
+            **self._common(), reservation=reservation, ticket=ticket, lots=lots, price=price
+        )
+        return self.ask(request, wire.ReservationReply)
+
+    def release(self, reservation: str, *, reason: str) -> wire.ReservationReply:
+        """Give a reservation back."""
+        return self.ask(
+            wire.ReleaseRequest(**self._common(), reservation=reservation, reason=reason), wire.ReservationReply
+        )
+
+    def status(self) -> wire.StatusReply:
+        """The account at a glance."""
+        return self.ask(wire.StatusRequest(**self._common()), wire.StatusReply)
+
+    def ping(self) -> wire.Reply:
+        """A sign of life; `server_ms` is the daemon's clock."""
+        return self.ask(wire.PingRequest(**self._common()), wire.Reply)
+
+    def feed(self, message: wire.SnapshotRequest) -> wire.SnapshotReply:
+        """Send what a terminal shows; when the reply says `resync`, start over with everything."""
+        return self.ask(message, wire.SnapshotReply)
+
+    def new_id(self) -> str:
+        """An id no other question has."""
+        self._count += 1
+        return f"{self._prefix}-{self._count}"
+
+    def ask(self, request: wire.Request, kind: type[_R]) -> _R:
+        """Send one question, and send the very same bytes again while there is no answer."""
+        body = encode(request)
+        for _ in range(self._attempts):
+            reply = self._exchange(body, request.id)
+            if reply is not None:
+                return _read(reply, kind)
+        total = self._attempts * self._deadline_ms
+        raise NoAnswerError(f"{self.address} gave no answer within {total} ms. Is the daemon running? Treat it as 0 lots.")
+
+    def _common(self) -> dict[str, Any]:
+        return {"v": wire.PROTOCOL_VERSION, "id": self.new_id(), "account": self.account}
+
+    def _exchange(self, body: bytes, request_id: str) -> bytes | None:
+        """One attempt: the reply with the awaited id, or None, after which the connection is a new one."""
+        socket = self._socket = self._socket or self._connect()
+        try:
+            socket.send(body)
+            if socket.poll(self._deadline_ms):
+                reply = socket.recv()
+                if _id_of(reply) in (request_id, None):
+                    return reply
+        except zmq.ZMQError as fault:
+            self.close()
+            raise ClientError(f"{self.address} cannot be used: {fault.strerror}.") from fault
+        self.close()
+        return None
+
+    def _connect(self) -> "zmq.Socket[bytes]":
+        socket: zmq.Socket[bytes] = self._context.socket(zmq.REQ)
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.setsockopt(zmq.SNDTIMEO, self._deadline_ms)
+        if "[" in self.address:
+            socket.setsockopt(zmq.IPV6, 1)
+        user, password, server_key, key_file = self._credentials
+        if user is not None:
+            socket.setsockopt_string(zmq.PLAIN_USERNAME, user)
+            socket.setsockopt_string(zmq.PLAIN_PASSWORD, password or "")
+        if server_key is not None and key_file is not None:
+            public, secret = zmq.auth.load_certificate(key_file)
+            socket.setsockopt(zmq.CURVE_PUBLICKEY, public)
+            socket.setsockopt(zmq.CURVE_SECRETKEY, secret or b"")
+            socket.setsockopt_string(zmq.CURVE_SERVERKEY, server_key)
+        try:
+            socket.connect(self.address)
+        except zmq.ZMQError as fault:
+            socket.close(linger=0)
+            raise ClientError(f"{self.address} is no usable address: {fault.strerror}.") from fault
+        return socket
+
+
+class _Head(msgspec.Struct):
+    id: str | None
+    status: str
+
+
+def _id_of(reply: bytes) -> str | None:
+    try:
+        return msgspec.json.decode(reply, type=_Head).id
+    except msgspec.MsgspecError:
+        return ""
+
+
+def _read(reply: bytes, kind: type[_R]) -> _R:
+    try:
+        if msgspec.json.decode(reply, type=_Head).status == "error":
+            error = msgspec.json.decode(reply, type=wire.ErrorReply)
+            raise RequestError(error.code or "internal", error.message or "", error.field)
+        answer = decode_reply(reply, kind)
+    except msgspec.MsgspecError as fault:
+        raise ClientError(f"The daemon's reply cannot be read: {fault}. Update client or daemon.") from fault
+    assert isinstance(answer, kind)  # noqa: S101 - decoded as such
+    return answer

@@ -1,0 +1,232 @@
+"""One account's desk: its terminal, its evidence, its ledger, and what must be remembered across restarts."""
+
+import dataclasses
+from collections import OrderedDict
+from collections.abc import Iterable
+
+import msgspec
+
+from bridge.evidence import Evidence
+from bridge.journal.records import Changes, PolicyPart
+from bridge.settings import AccountSettings, policy_hash
+from bridge.terminal.base import AccountReport, Execution, Terminal
+from sizing.gates import Refusal
+from sizing.ledger import Ledger, Reservation, end, seen
+from sizing.prop.calendar import day_bounds
+from sizing.prop.evaluate import balance_at, firm_state
+from sizing.snapshot import AccountView, FirmState, PendingOrder, Position, Signal, Snapshot
+
+_ENDED_REMEMBERED = 10_000
+_SEEN_WITHIN_MS = 2_000
+"""A report this much later than a fill shows the position, unless it is closed again."""
+_DAY_MS = 86_400_000
+
+
+class Desk:
+    """Gathers what one account's requests are answered from. Holds state; decides nothing."""
+
+    def __init__(self, settings: AccountSettings, terminal: Terminal) -> None:
+        self.settings = settings
+        self.login = settings.login
+        self.terminal = terminal
+        self.evidence = Evidence(settings, terminal)
+        self.policy_hash = policy_hash(settings)
+        self.policy_part = PolicyPart(settings.policy)
+        self.ledger = Ledger()
+        self._ended: OrderedDict[str, Reservation] = OrderedDict()
+        self._peak_equity = settings.initial_balance or 0.0
+        self._peak_written = self._peak_equity
+        self._day: tuple[int, float] | None = None
+        self._day_written: tuple[int, float] | None = None
+        self._bounds = (0, 0)
+        self._firm_key: tuple[AccountView, float | None, tuple[int, int]] | None = None
+        self._firm: FirmState | None = None
+
+    def restore(self, changes: Iterable[bytes]) -> None:
+        """Take over the state that the journal's changes lead to, oldest first; whatever was here before is dropped."""
+        self.ledger = Ledger()
+        self._ended.clear()
+        decode = msgspec.msgpack.Decoder(Changes).decode
+        for body in changes:
+            change = decode(body)
+            if change.reservation is not None:
+                self.put(change.reservation)
+            if change.peak_equity is not None:
+                self._peak_equity = self._peak_written = max(self._peak_equity, change.peak_equity)
+            if change.day_start_ms is not None and change.day_anchor is not None:
+                self._day = self._day_written = change.day_start_ms, change.day_anchor
+
+    def put(self, reservation: Reservation) -> None:
+        """Replace a reservation by its next state."""
+        self.ledger = self.ledger.replace(reservation)
+        self._ended.pop(reservation.id, None)
+        if reservation.held_lots == 0:
+            self._ended[reservation.id] = reservation
+            if len(self._ended) > _ENDED_REMEMBERED:
+                self._ended.popitem(last=False)
+
+    def reservation(self, name: str) -> Reservation | None:
+        """A reservation, ended ones included; None if the id was never given (or very long ago)."""
+        return self.ledger.get(name) or self._ended.get(name)
+
+    def poll(self, now_ms: int) -> None:
+        """Bring terminal and derived figures up to now."""
+        self.terminal.poll(now_ms)
+        self.evidence.refresh(at_most=1)
+        self.note_account(now_ms)
+
+    def note_account(self, now_ms: int) -> None:
+        """Follow peak equity and the day's anchor in what the terminal last reported."""
+        if not self._bounds[0] <= now_ms < self._bounds[1]:
+            self._bounds = day_bounds(self.settings.firm, now_ms)
+        report = self.terminal.account()
+        if report is None:
+            return
+        self._peak_equity = max(self._peak_equity, report.account.equity)
+        anchor, start_ms = self._day_anchor(), self._bounds[0]
+        if report.deals_since_ms is not None and report.deals_since_ms <= start_ms:
+            computed = balance_at(start_ms, report.account.balance, report.deals)
+            # A report may know a new balance before its deals: of two anchors the higher leaves less room.
+            anchor = computed if anchor is None else max(anchor, computed)
+        elif anchor is None and 0 < start_ms - report.received_ms <= self.settings.policy.freshness.max_account_age_ms:
+            # The last report before the day began: nothing has happened since.
+            anchor = report.account.balance
+        if anchor is not None:
+            self._day = start_ms, anchor
+
+    def state_changes(self, reservation: Reservation | None = None) -> bytes | None:
+        """What the journal does not hold yet, encoded; None if there is nothing."""
+        peak = self._peak_equity if self._peak_equity > self._peak_written else None
+        day = self._day if self._day != self._day_written else None
+        if reservation is None and peak is None and day is None:
+            return None
+        return msgspec.msgpack.encode(
+            Changes(
+                reservation=reservation,
+                peak_equity=peak,
+                day_start_ms=None if day is None else day[0],
+                day_anchor=None if day is None else day[1],
+            )
+        )
+
+    def state_written(self) -> None:
+        """The last `state_changes` are in the journal."""
+        self._peak_written = self._peak_equity
+        self._day_written = self._day
+
+    def snapshot(self, signal: Signal, now_ms: int) -> Snapshot | Refusal:
+        """Everything about this moment, or why there is no such thing. The symbol must be known to the terminal."""
+        terminal = self.terminal
+        if not terminal.connected(now_ms):
+            return "terminal_unavailable", f"The terminal of account {self.login} ({terminal.source}) does not answer."
+        report, symbol, quote = terminal.account(), terminal.symbol(signal.symbol), terminal.quote(signal.symbol)
+        if report is None:
+            return "stale_account", f"Account {self.login} has not been reported yet."
+        view = self.evidence.symbol_view(signal.symbol)
+        if symbol is None or isinstance(view, str):
+            return "terminal_unavailable", str(view)
+        if quote is None:
+            return "stale_quote", f"{signal.symbol} has had no quote yet, or the broker's clock is not known."
+        account = self.account_view(report)
+        return Snapshot(
+            now_ms=now_ms,
+            account=account,
+            account_ms=report.received_ms,
+            symbol=view,
+            spec_ms=symbol.received_ms,
+            quote=quote,
+            conversion=self.evidence.conversion(view.spec),
+            firm=self.firm_state(account, now_ms),
+            correlation=self.evidence.correlation(),
+            reserved=self.ledger.exposures(),
+            next_rollover_ms=self._next_rollover_ms(now_ms),
+        )
+
+    def knows(self, symbol: str) -> bool:
+        """Whether a symbol can be sized at all. Before the terminal has reported, every name may yet turn out known."""
+        if self.settings.symbols.find(symbol) is None:
+            return False
+        return self.terminal.symbol(symbol) is not None or self.terminal.account() is None
+
+    def account_view(self, report: AccountReport) -> AccountView:
+        """The account as the engine sees it."""
+        return self.evidence.account_view(report, self._peak_equity)
+
+    def executed(self, reservation: Reservation, ticket: int, lots: float, price: float) -> None:
+        """Pass a reported fill on to the terminal: a recorded one has no position of its own yet."""
+        self.terminal.executed(
+            Execution(
+                ticket=ticket,
+                symbol=reservation.symbol,
+                side=reservation.side,
+                lots=lots,
+                price=price,
+                stop_loss=reservation.stop_loss,
+                take_profit=reservation.take_profit,
+                magic=reservation.magic,
+            )
+        )
+
+    def firm_state(self, view: AccountView, now_ms: int) -> FirmState:
+        """The firm's rules now; worked out anew when the account or the day has changed."""
+        if now_ms >= self._bounds[1]:
+            self.note_account(now_ms)
+        key = view, self._day_anchor(), self._bounds
+        if self._firm is None or self._firm_key is None or self._firm_key[0] is not view or self._firm_key != key:
+            self._firm = firm_state(self.settings.firm, view.account, self.settings.initial_balance, key[1], now_ms)
+            self._firm_key = key
+        return self._firm
+
+    def due(self, now_ms: int) -> list[Reservation]:
+        """Reservations whose state the terminal's last report or the passing of time has changed, in their new state."""
+        report = self.terminal.account()
+        if report is None or not self.terminal.connected(now_ms):
+            return []
+        tickets = {position.ticket for position in report.positions}
+        taken = {ticket for each in self.ledger.reservations.values() for ticket in each.tickets}
+        changed = []
+        for reservation in self.ledger.reservations.values():
+            after = _settle(reservation, report, tickets)
+            # An old report cannot tell whether there is a position, so a lapse waits for one made after the expiry.
+            if after.rest_lots > 0 and after.expires_ms <= min(now_ms, report.received_ms):
+                after = _expire(after, report, taken)
+            if after is not reservation:
+                changed.append(after)
+        return changed
+
+    def _day_anchor(self) -> float | None:
+        """The balance at the last reset, if it has been established."""
+        return self._day[1] if self._day is not None and self._day[0] == self._bounds[0] else None
+
+    def _next_rollover_ms(self, now_ms: int) -> int:
+        offset = self.terminal.utc_offset_ms()
+        return (now_ms + offset) // _DAY_MS * _DAY_MS + _DAY_MS - offset
+
+
+def _settle(reservation: Reservation, report: AccountReport, tickets: set[int]) -> Reservation:
+    """The reservation without the fills that the book counts, or that are gone again."""
+    for each in reservation.unseen:
+        if each.ticket in tickets or report.received_ms >= each.at_ms + _SEEN_WITHIN_MS:
+            reservation = seen(reservation, each.ticket)
+    return reservation
+
+
+def _expire(reservation: Reservation, report: AccountReport, taken: set[int]) -> Reservation:
+    """The reservation after its time: open if a position or order that nobody reported matches it, else lapsed."""
+    match = next((each for each in report.positions if _is_ours(reservation, each, each.time_ms, taken)), None) or next(
+        (each for each in report.orders if _is_ours(reservation, each, each.time_setup_ms, taken)), None
+    )
+    if match is None:
+        return end(reservation, "lapsed")
+    taken.add(match.ticket)
+    return dataclasses.replace(reservation, state="open", rest_lots=0.0, tickets=(*reservation.tickets, match.ticket))
+
+
+def _is_ours(reservation: Reservation, found: Position | PendingOrder, made_ms: int, taken: set[int]) -> bool:
+    return (
+        found.ticket not in taken
+        and (found.symbol, found.side, found.magic) == (reservation.symbol, reservation.side, reservation.magic)
+        and made_ms >= reservation.created_ms - _SEEN_WITHIN_MS
+    )
+
+

@@ -1,0 +1,215 @@
+"""The ROUTER loop: receive, answer, send; and housekeeping whenever nobody asks.
+
+One thread and one blocking receive: an event loop would cost half as much again per round trip. Whatever can wait (log
+lines, log folding, garbage collection, terminal polls) waits until no request does.
+"""
+
+import gc
+import signal
+import threading
+import time
+from collections.abc import Callable, Collection
+from types import FrameType
+from typing import Any, NamedTuple
+
+import zmq
+
+from bridge.errors import ServerError
+from bridge.journal.store import Journal
+from bridge.protocol.codec import MAX_MESSAGE_BYTES
+from bridge.service import Incoming, Service
+
+_RECEIVE_TIMEOUT_MS = 5
+_HOUSEKEEPING_S = 0.02
+_IDLE_S = 0.05
+_MAX_BATCH = 256
+_MAX_WAITING = 2_048
+_MAX_ENVELOPE = 16
+_EVENTS_KEPT_BACK = 4_096
+_GC_IDLE_S = 1.0
+_PRUNE_S = 3_600.0
+
+
+class Message(NamedTuple):
+    """What came in: the frames to repeat before the reply, the body, and who sent it."""
+
+    envelope: tuple[bytes, ...]
+    body: bytes
+    user: str | None
+
+
+Permissions = Callable[[str | None], Collection[int]]
+"""The accounts that a user may ask for."""
+
+
+
+class Server:
+    """Owns the socket. `permissions` maps an authenticated user's name to the accounts it may ask for."""
+
+    def __init__(
+        self,
+        service: Service,
+        journal: Journal,
+        bind: str,
+        *,
+        context: "zmq.Context[zmq.Socket[bytes]] | None" = None,
+        secure: "Callable[[zmq.Socket[bytes]], None] | None" = None,
+        permissions: Permissions | None = None,
+        log: Callable[[str, str, dict[str, Any]], None] = lambda *_: None,
+        keep_queries_hours: float = 24.0,
+    ) -> None:
+        self._service = service
+        self._journal = journal
+        self._permissions = permissions
+        self._log = log
+        self._keep_queries_hours = keep_queries_hours
+        self._stopping = threading.Event()
+        self._context = context if context is not None else zmq.Context.instance()
+        self._socket = _bind(self._context, bind, secure)
+        self.address: str = self._socket.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
+        self._last_housekeeping = self._last_gc = self._last_prune = self._last_request = time.monotonic()
+
+    def stop(self, *_: object) -> None:
+        """Ask the loop to end after the request at hand; usable as a signal handler and from other threads."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Answer until `stop` is called, then close the socket. Every reply that was promised has been sent by then."""
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        try:
+            self._service.housekeep()
+            while not self._stopping.is_set():
+                self._turn()
+        finally:
+            gc.enable()
+            gc.unfreeze()
+            self._flush_events(0)
+            self._socket.close(linger=500)
+
+    def _turn(self) -> None:
+        message = self._receive()
+        now = time.monotonic()
+        if message is not None:
+            self._answer(message)
+            self._last_request = now
+            self._flush_events(_EVENTS_KEPT_BACK)
+        else:
+            self._flush_events(0)
+            if now - self._last_request > _IDLE_S:
+                self._idle(now)
+        if now - self._last_housekeeping > _HOUSEKEEPING_S:
+            self._housekeep(now)
+
+    def _answer(self, first: Message) -> None:
+        """Answer one request, or all that wait with it, in the order in which they came."""
+        waiting = [first]
+        while len(waiting) < _MAX_WAITING and (more := self._receive(zmq.NOBLOCK)) is not None:
+            waiting.append(more)
+        # A full queue means that requests come faster than they are answered: most of them are better told at once.
+        served = _MAX_BATCH if len(waiting) == _MAX_WAITING else len(waiting)
+        for start in range(0, served, _MAX_BATCH):
+            batch = waiting[start : min(start + _MAX_BATCH, served)]
+            for message, reply in zip(batch, self._service.handle_batch(self._incoming(batch)), strict=True):
+                self._send(message, reply)
+        for message in waiting[served:]:
+            self._send(message, self._service.overloaded(self._incoming([message])[0]))
+
+    def _incoming(self, batch: list[Message]) -> list[Incoming]:
+        if self._permissions is None:
+            return [Incoming(message.body) for message in batch]
+        return [Incoming(message.body, self._permissions(message.user)) for message in batch]
+
+    def _receive(self, flags: int = 0) -> Message | None:
+        """The next message; None when there is none within the time-out, or when it has no body or address."""
+        socket = self._socket
+        try:
+            frames = [socket.recv(flags)]
+            if self._permissions is None:
+                while socket.rcvmore:
+                    frames.append(socket.recv())
+                user = None
+            else:
+                frames, user = self._receive_with_user(frames)
+        except zmq.Again:
+            return None
+        if not 2 <= len(frames) <= _MAX_ENVELOPE:
+            return None
+        return Message(tuple(frames[:-1]), frames[-1], user)
+
+    def _receive_with_user(self, frames: list[bytes]) -> tuple[list[bytes], str | None]:
+        user = None
+        while self._socket.rcvmore:
+            frame = self._socket.recv(copy=False)
+            frames.append(frame.bytes)
+            try:
+                user = str(frame.get("User-Id"))
+            except zmq.ZMQError:
+                user = None
+        return frames, user
+
+    def _send(self, message: Message, reply: bytes) -> None:
+        try:
+            for frame in message.envelope:
+                self._socket.send(frame, zmq.SNDMORE)
+            self._socket.send(reply)
+        except zmq.ZMQError as fault:  # the client is gone or does not read; its reply is in the journal
+            self._log("warning", "reply_undeliverable", {"error": str(fault)})
+
+    def _housekeep(self, now: float) -> None:
+        self._service.housekeep()
+        self._last_housekeeping = time.monotonic()
+        if now - self._last_prune > _PRUNE_S:
+            self._last_prune = now
+            self._service.prune(self._keep_queries_hours)
+        self._journal.tidy(idle=False)
+
+    def _idle(self, now: float) -> None:
+        self._journal.tidy(idle=True)
+        if now - self._last_gc > _GC_IDLE_S:
+            self._last_gc = now
+            gc.collect()
+
+    def _flush_events(self, keep: int) -> None:
+        """Log what has happened, until so many events are left for a quieter moment."""
+        events = self._service.events
+        while len(events) > keep:
+            event = events.popleft()
+            self._log(event.level, event.name, event.fields)
+
+
+def stop_on_signals(server: Server) -> None:
+    """End the loop on Ctrl-C and on whatever the system sends to stop a process, Windows' Ctrl-Break included."""
+
+    def handler(_number: int, _frame: FrameType | None) -> None:
+        server.stop()
+
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+        if (number := getattr(signal, name, None)) is not None:
+            signal.signal(number, handler)
+
+
+def _bind(
+    context: "zmq.Context[zmq.Socket[bytes]]", bind: str, secure: Callable[["zmq.Socket[bytes]"], None] | None
+) -> "zmq.Socket[bytes]":
+    socket: zmq.Socket[bytes] = context.socket(zmq.ROUTER)
+    socket.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
+    socket.setsockopt(zmq.RCVTIMEO, _RECEIVE_TIMEOUT_MS)
+    socket.setsockopt(zmq.SNDTIMEO, 0)
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.setsockopt(zmq.RCVHWM, _MAX_WAITING)
+    if "[" in bind:
+        socket.setsockopt(zmq.IPV6, 1)
+    try:
+        if secure is not None:
+            secure(socket)
+        socket.bind(bind)
+    except zmq.ZMQError as fault:
+        socket.close(linger=0)
+        if fault.errno == zmq.EADDRINUSE:
+            text = f"{bind} is in use. Stop the other daemon, or set another [server] bind."
+        else:
+            text = f"{bind} cannot be bound: {fault.strerror}. Check [server] bind."
+        raise ServerError(text) from fault
+    return socket

@@ -1,0 +1,255 @@
+"""One request, one reply. Reservation, journal entry and reply are one step, made by one writer.
+
+The service has no socket and no thread: bytes go in, bytes come out, in order.
+"""
+
+import hashlib
+import traceback
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple
+
+from bridge import answers
+from bridge.clock import Clock, SteppedClock
+from bridge.desk import Desk
+from bridge.errors import JournalError
+from bridge.journal.records import Entry
+from bridge.journal.store import Journal
+from bridge.protocol import messages as wire
+from bridge.protocol.codec import ProtocolError, decode_request, encode, identify
+from bridge.replies import error_reply
+from sizing.ledger import Reservation
+
+_NOT_STORED = frozenset({"unauthorized", "unknown_account", "overloaded", "internal", "feed_conflict", "id_reused"})
+"""Errors that the same request may not meet again later, or that belong to no account's journal."""
+
+
+class Event(NamedTuple):
+    """Something to tell the log once the reply is out."""
+
+    level: str
+    name: str
+    fields: dict[str, Any]
+
+
+class Incoming(NamedTuple):
+    """A body, and the accounts its sender may ask for; None is all of them."""
+
+    body: bytes
+    allowed: Collection[int] | None = None
+
+
+class Service:
+    """Answers for all accounts of the daemon. The desks take their state over from the journal here."""
+
+    def __init__(self, desks: Sequence[Desk], journal: Journal, clock: Clock) -> None:
+        self._desks = {desk.login: desk for desk in desks}
+        self._journal = journal
+        self._clock = clock
+        self.events: deque[Event] = deque()
+        self._restore()
+        self._handlers: dict[type, Callable[[Any, Desk, bytes, int], bytes]] = {
+            wire.SizeRequest: self._size,
+            wire.FillRequest: self._fill,
+            wire.ReleaseRequest: self._release,
+            wire.SnapshotRequest: self._snapshot,
+            wire.StatusRequest: self._status,
+            wire.PingRequest: self._ping,
+        }
+
+    def handle(self, incoming: Incoming) -> bytes:
+        """The reply to one request. Never raises: whatever goes wrong is an error reply, and nothing is half-done."""
+        try:
+            return self._handle(incoming)
+        except JournalError as fault:
+            return self._failed(incoming, fault)
+
+    def handle_batch(self, batch: Sequence[Incoming]) -> list[bytes]:
+        """The replies to requests that were waiting together, written to the journal as one transaction."""
+        if len(batch) == 1:
+            return [self.handle(batch[0])]
+        try:
+            with self._journal.transaction():
+                return [self._handle(incoming) for incoming in batch]
+        except JournalError as fault:
+            # Nothing of the batch is written, so nothing of it may stay in memory.
+            self._restore()
+            return [self._failed(incoming, fault) for incoming in batch]
+
+    def overloaded(self, incoming: Incoming) -> bytes:
+        """The reply to a request that there was no time for."""
+        error = ProtocolError("overloaded", "The daemon has more requests waiting than it can answer.")
+        return encode(error_reply(identify(error, incoming.body), self._clock.now_ms()))
+
+    def housekeep(self) -> None:
+        """What is done between requests: poll terminals, settle reservations, write state that has changed."""
+        now_ms = self._clock.now_ms()
+        for desk in self._desks.values():
+            desk.poll(now_ms)
+            try:
+                self._settle(desk, now_ms)
+            except JournalError as fault:
+                self.events.append(Event("error", "journal_failed", {"error": str(fault)}))
+
+    def prune(self, keep_hours: float) -> None:
+        """Forget replies to queries older than so many hours."""
+        self._journal.prune_queries(self._clock.now_ms() - int(keep_hours * 3_600_000))
+
+    def _restore(self) -> None:
+        for desk in self._desks.values():
+            desk.restore(self._journal.changes(desk.login))
+
+    def _handle(self, incoming: Incoming) -> bytes:
+        now_ms = self._clock.now_ms()
+        try:
+            request = decode_request(incoming.body)
+            desk = self._desk(request.account, incoming.allowed)
+            known = self._journal.find(desk.login, request.id)
+            if known is not None:
+                return _repeat(request, incoming.body, *known)
+            return self._handlers[type(request)](request, desk, incoming.body, now_ms)
+        except ProtocolError as error:
+            return self._refuse(identify(error, incoming.body), incoming, now_ms)
+        except JournalError:
+            raise
+        except Exception:  # a defect here must neither stop the other accounts nor pass as an answer
+            self.events.append(Event("error", "defect", {"traceback": traceback.format_exc()}))
+            error = ProtocolError("internal", "The daemon met a defect; its log has the details.")
+            return encode(error_reply(identify(error, incoming.body), now_ms))
+
+    def _desk(self, account: int | None, allowed: Collection[int] | None) -> Desk:
+        if account is None:
+            if len(self._desks) != 1:
+                message = "The daemon serves several accounts: say which."
+                raise ProtocolError("missing_field", message, field="account")
+            account = next(iter(self._desks))
+        if allowed is not None and account not in allowed:
+            raise ProtocolError("unauthorized", f"This user may not ask for account {account}.", field="account")
+        desk = self._desks.get(account)
+        if desk is None:
+            raise ProtocolError("unknown_account", f"Account {account} is not in bridge.toml.", field="account")
+        return desk
+
+    def _refuse(self, error: ProtocolError, incoming: Incoming, now_ms: int) -> bytes:
+        """The reply to a request at fault; kept under its id, if it has one and the fault is the request's own."""
+        reply = encode(error_reply(error, now_ms))
+        if error.code in _NOT_STORED or error.request_id is None:
+            return reply
+        try:
+            desk = self._desk(error.account, incoming.allowed)
+        except ProtocolError:
+            return reply
+        known = self._journal.find(desk.login, error.request_id)
+        if known is None:
+            self._write(desk, error.request_id, "error", now_ms, incoming.body, reply)
+            return reply
+        if known[0] == _fingerprint(incoming.body):
+            return known[1]
+        return encode(error_reply(identify(_reused(error.request_id), incoming.body), now_ms))
+
+    def _failed(self, incoming: Incoming, fault: JournalError) -> bytes:
+        self.events.append(Event("error", "journal_failed", {"error": str(fault)}))
+        error = identify(ProtocolError("internal", str(fault)), incoming.body)
+        return encode(error_reply(error, self._clock.now_ms()))
+
+    def _write(
+        self,
+        desk: Desk,
+        request_id: str | None,
+        kind: Any,
+        now_ms: int,
+        request: bytes | None,
+        reply: bytes | None,
+        inputs: bytes | None = None,
+        reservation: Reservation | None = None,
+    ) -> None:
+        """Journal one step, and only then let it count."""
+        self._journal.append(
+            Entry(
+                account=desk.login,
+                id=request_id,
+                type=kind,
+                at_ms=now_ms,
+                request=None if request is None else _fingerprint(request),
+                reply=reply,
+                inputs=inputs,
+                changes=desk.state_changes(reservation),
+            )
+        )
+        desk.state_written()
+        if reservation is not None:
+            desk.put(reservation)
+
+    def _settle(self, desk: Desk, now_ms: int) -> None:
+        for reservation in desk.due(now_ms):
+            self._write(desk, None, "event", now_ms, None, None, reservation=reservation)
+            if reservation.state == "lapsed":
+                self.events.append(Event("info", "lapsed", {"account": desk.login, "reservation": reservation.id}))
+        if desk.state_changes() is not None:
+            self._write(desk, None, "event", now_ms, None, None)
+
+    def _size(self, request: wire.SizeRequest, desk: Desk, body: bytes, now_ms: int) -> bytes:
+        answer = answers.size_answer(request, desk, self._journal, now_ms)
+        reply = encode(answer.reply)
+        self._write(desk, request.id, "size", now_ms, body, reply, answer.inputs, answer.reservation)
+        self.events.append(Event("info", "decision", answers.decision_fields(request, desk, answer.reply)))
+        return reply
+
+    def _fill(self, request: wire.FillRequest, desk: Desk, body: bytes, now_ms: int) -> bytes:
+        after = answers.filled(request, desk, now_ms)
+        reply = encode(answers.reservation_reply(request, after, now_ms))
+        self._write(desk, request.id, "fill", now_ms, body, reply, reservation=after)
+        desk.executed(after, request.ticket, request.lots, request.price)
+        fields = {"account": desk.login, "reservation": after.id, "ticket": request.ticket, "lots": request.lots}
+        self.events.append(Event("info", "fill", fields))
+        return reply
+
+    def _release(self, request: wire.ReleaseRequest, desk: Desk, body: bytes, now_ms: int) -> bytes:
+        after = answers.released(request, desk)
+        reply = encode(answers.reservation_reply(request, after, now_ms))
+        self._write(desk, request.id, "release", now_ms, body, reply, reservation=after)
+        fields = {"account": desk.login, "reservation": after.id, "reason": request.reason}
+        self.events.append(Event("info", "release", fields))
+        return reply
+
+    def _snapshot(self, request: wire.SnapshotRequest, desk: Desk, body: bytes, now_ms: int) -> bytes:
+        if isinstance(self._clock, SteppedClock) and request.time_trade_server is not None:
+            self._clock.advance_to(request.time_trade_server * 1000)
+            now_ms = self._clock.now_ms()
+        resync = answers.feed(request, desk, now_ms)
+        reply = encode(answers.snapshot_reply(request, resync, now_ms))
+        self._write(desk, request.id, "snapshot", now_ms, body, reply)
+        self._settle(desk, now_ms)
+        return reply
+
+    def _status(self, request: wire.StatusRequest, desk: Desk, body: bytes, now_ms: int) -> bytes:
+        reply = encode(answers.status_reply(request, desk, now_ms))
+        self._write(desk, request.id, "status", now_ms, body, reply)
+        return reply
+
+    def _ping(self, request: wire.PingRequest, desk: Desk, body: bytes, now_ms: int) -> bytes:
+        reply = encode(answers.ping_reply(request, now_ms))
+        self._write(desk, request.id, "ping", now_ms, body, reply)
+        return reply
+
+
+def _fingerprint(body: bytes) -> bytes:
+    """A body as the journal keeps it: whole, or, where it is large, its digest."""
+    return body if len(body) <= 4096 else b"blake2b:" + hashlib.blake2b(body, digest_size=32).digest()
+
+
+def _repeat(request: wire.Request, body: bytes, stored_request: bytes, stored_reply: bytes) -> bytes:
+    """The stored reply, if the request is the stored one: the same bytes, or the same fields written differently."""
+    if stored_request == _fingerprint(body):
+        return stored_reply
+    try:
+        same = decode_request(stored_request) == request
+    except ProtocolError:
+        same = False
+    if same:
+        return stored_reply
+    raise _reused(request.id)
+
+
+def _reused(request_id: str) -> ProtocolError:
+    return ProtocolError("id_reused", f"The id {request_id!r} was used for another request.", field="id")
