@@ -23,7 +23,7 @@ Millis = Annotated[int, Meta(ge=0)]
 Login = Annotated[int, Meta(ge=0, lt=2**63)]
 
 
-class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
+class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="type"):
     """What every request carries."""
 
     v: Literal[1]

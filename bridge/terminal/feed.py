@@ -56,6 +56,10 @@ class FeedTerminal:
         """The account as last fed; None while the evidence has a gap."""
         return self._report
 
+    def utc_offset_ms(self) -> int:
+        """The broker's clock less UTC as measured; 0 while that is not known."""
+        return self._clock.offset_ms or 0
+
     def symbol_names(self) -> Collection[str]:
         """Every symbol that was fed."""
         return self._symbols.keys()

@@ -52,6 +52,10 @@ class RecordedTerminal:
         """The account as of the last poll; None before the first."""
         return self._account
 
+    def utc_offset_ms(self) -> int:
+        """Recordings are in UTC, and so is their broker's midnight."""
+        return 0
+
     def symbol_names(self) -> Collection[str]:
         """Every symbol of the recording."""
         return self.broker.specs.keys()

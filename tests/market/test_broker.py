@@ -2,6 +2,7 @@
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -94,7 +95,7 @@ def test_order_calc_margin_by_mode(symbol: str, lots: float, price: float, margi
         ({"trade_calc_mode": 64}, None),
     ],
 )
-def test_order_calc_margin_follows_the_figures(over: dict[str, object], margin: float | None) -> None:
+def test_order_calc_margin_follows_the_figures(over: dict[str, Any], margin: float | None) -> None:
     broker = make_broker(make_symbol(rows(1.1), **over))
     assert broker.order_calc_margin("buy", "EURUSD", 1.0, 1.1) == (None if margin is None else pytest.approx(margin))
 
@@ -241,7 +242,7 @@ def test_pending_order_without_margin_is_withdrawn() -> None:
     broker = make_broker(make_symbol(rows(1.1, 1.09)), balance=1_000.0)
     placed(broker.pending_order("EURUSD", "buy", "limit", 1.0, price=1.095))
     broker.advance(NOW_MS + MINUTE)
-    assert broker.positions() == broker.orders() == ()
+    assert (broker.positions(), broker.orders()) == ((), ())
     assert broker.account().balance == 1_000.0
 
 
@@ -265,10 +266,10 @@ def test_pending_order_without_margin_is_withdrawn() -> None:
         ({"sl": 1.0996}, "invalid_stops"),  # nearer than the stops level of 50 points
     ],
 )
-def test_market_order_is_refused_with_its_reason(order: dict[str, object], reason: RefusalReason) -> None:
+def test_market_order_is_refused_with_its_reason(order: dict[str, Any], reason: RefusalReason) -> None:
     broker = make_broker(make_symbol(rows(1.1), trade_stops_level=50, volume_limit=2.5), balance=2_000.0)
-    wanted = {"symbol": "EURUSD", "side": "buy", "volume": 0.1, **order}
-    refused(broker.market_order(**wanted), reason)  # type: ignore[arg-type]
+    wanted: dict[str, Any] = {"symbol": "EURUSD", "side": "buy", "volume": 0.1, **order}
+    refused(broker.market_order(**wanted), reason)
     assert len(broker.deals()) == 1
 
 
