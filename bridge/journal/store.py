@@ -28,6 +28,7 @@ CREATE UNIQUE INDEX entries_by_id ON entries(account, id);
 CREATE INDEX entries_with_changes ON entries(account, seq) WHERE changes IS NOT NULL;
 """
 _INSERT = "INSERT INTO entries(seq,account,id,type,at_ms,request,reply,inputs,changes) VALUES(?,?,?,?,?,?,?,?,?)"
+_FIND = "SELECT request, reply FROM entries WHERE account = ? AND id = ?"
 _COLUMNS = "account,id,type,at_ms,request,reply,inputs,changes"
 _IDLE_WAL_BYTES = 4 * 1024 * 1024
 _BUSY_WAL_BYTES = 256 * 1024 * 1024
@@ -59,9 +60,10 @@ class Journal:
 
     def find(self, account: int, request_id: str) -> tuple[bytes, bytes] | None:
         """The request and the reply stored under an id, or None."""
-        row: tuple[bytes, bytes] | None = self._db.execute(
-            "SELECT request, reply FROM entries WHERE account = ? AND id = ?", (account, request_id)
-        ).fetchone()
+        try:
+            row: tuple[bytes, bytes] | None = self._db.execute(_FIND, (account, request_id)).fetchone()
+        except sqlite3.Error as fault:
+            raise self._unwritable(fault) from fault
         return row
 
     def append(self, entry: Entry) -> int:
@@ -74,7 +76,7 @@ class Journal:
         try:
             self._db.execute(_INSERT, row)
         except sqlite3.Error as fault:
-            raise JournalError(f"{self.path} cannot be written: {fault}. Free space on its disk.") from fault
+            raise self._unwritable(fault) from fault
         self._next_seq = seq + 1
         return seq
 
@@ -88,7 +90,7 @@ class Journal:
         try:
             self._db.execute("INSERT INTO parts(part,body) VALUES(?,?)", (number, msgspec.msgpack.encode(make())))
         except sqlite3.Error as fault:
-            raise JournalError(f"{self.path} cannot be written: {fault}. Free space on its disk.") from fault
+            raise self._unwritable(fault) from fault
         self._next_part = number + 1
         if len(self._parts) >= _PARTS_REMEMBERED:
             del self._parts[next(iter(self._parts))]
@@ -109,7 +111,7 @@ class Journal:
                 self._db.execute("ROLLBACK")
             self._next_seq, self._next_part, self._parts = before
             if isinstance(fault, sqlite3.Error):
-                raise JournalError(f"{self.path} cannot be written: {fault}. Free space on its disk.") from fault
+                raise self._unwritable(fault) from fault
             raise
 
     def changes(self, account: int) -> Iterator[bytes]:
@@ -138,6 +140,9 @@ class Journal:
         """Fold the log in and let go of the file."""
         self._db.close()
         self._lock.release()
+
+    def _unwritable(self, fault: sqlite3.Error) -> JournalError:
+        return JournalError(f"The journal {self.path} cannot be used ({fault}). Check its disk's space and permissions.")
 
     def _scalar(self, query: str) -> int:
         return int(self._db.execute(query).fetchone()[0])
@@ -193,7 +198,8 @@ def _take_lock(path: Path) -> FileLock:
 def _open_for_writing(path: Path, sync: str) -> sqlite3.Connection:
     fresh = not path.exists() or path.stat().st_size == 0
     try:
-        db = sqlite3.connect(path, isolation_level=None, timeout=1.0, cached_statements=64)
+        # One thread uses it at a time, though not always the one that opened it.
+        db = sqlite3.connect(path, isolation_level=None, timeout=1.0, check_same_thread=False)
         if fresh:
             db.execute("PRAGMA page_size = 1024")
         db.execute("PRAGMA journal_mode = WAL").fetchall()

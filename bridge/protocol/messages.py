@@ -20,7 +20,7 @@ Percent = Annotated[float, Meta(ge=0, le=100)]
 Lots = Annotated[float, Meta(gt=0)]
 Ticket = Annotated[int, Meta(ge=0)]
 Millis = Annotated[int, Meta(ge=0)]
-Login = Annotated[int, Meta(ge=0, lt=2**63)]
+Login = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="type"):
