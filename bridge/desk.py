@@ -144,9 +144,7 @@ class Desk:
 
     def knows(self, symbol: str) -> bool:
         """Whether a symbol can be sized at all. Before the terminal has reported, every name may yet turn out known."""
-        if self.settings.symbols.find(symbol) is None:
-            return False
-        return self.terminal.symbol(symbol) is not None or self.terminal.account() is None
+        return self.evidence.knows(symbol) or self.terminal.account() is None
 
     def account_view(self, report: AccountReport) -> AccountView:
         """The account as the engine sees it."""

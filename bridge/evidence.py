@@ -11,6 +11,8 @@ from sizing.snapshot import AccountView, Conversion, Deal, MarketStats, Performa
 from sizing.stats.correlation import blend, synchronous_correlation
 from sizing.stats.performance import recent_performance
 
+_NAMES_REMEMBERED = 10_000
+
 
 class Evidence:
     """One account's terminal, seen through its policy and symbol table."""
@@ -19,13 +21,13 @@ class Evidence:
         self._policy = settings.policy
         self._table = settings.symbols
         self._terminal = terminal
-        self._views: dict[str, tuple[tuple[object, ...], SymbolView | str]] = {}
-        self._stats: dict[str, tuple[tuple[object, ...], MarketStats | None]] = {}
+        self._views: dict[str, tuple[tuple[SymbolReport, MarketStats | None, bool], SymbolView | str]] = {}
+        self._stats: dict[str, tuple[tuple[BarSeries | None, BarSeries | None], MarketStats | None]] = {}
         self._routes: dict[tuple[str, str], Route | None] = {}
         self._known_pairs: tuple[Pair, ...] = ()
         self._names: frozenset[str] = frozenset()
         self._correlation: dict[str, dict[str, float]] = {}
-        self._correlated: dict[str, BarSeries | None] = {}
+        self._classes: dict[str, tuple[str, str] | None] = {}
         self._book_symbols: list[str] = []
         self._counted_deals: tuple[Deal, ...] | None = None
         self._performance = Performance(0, 0)
@@ -33,7 +35,7 @@ class Evidence:
         self._view_token: tuple[object, ...] = ()
 
     def refresh(self, at_most: int | None = None) -> None:
-        """Do what would otherwise be done inside a request: statistics and correlations of symbols whose bars closed.
+        """Look for closed bars, and work out statistics and correlations of their symbols: never inside a request.
 
         `at_most` so many symbols; the rest wait for the next call.
         """
@@ -42,30 +44,33 @@ class Evidence:
             self._names = names
             self._routes.clear()
             self._known_pairs = self._pairs()
+            at_most = None
         refreshed = 0
         for name in sorted(names):
-            if self._is_current(name):
-                continue
-            self.symbol_view(name)
-            self._correlate(name)
-            refreshed += 1
+            if self._update_stats(name):
+                self._correlate(name)
+                refreshed += 1
             if refreshed == at_most:
                 return
 
+    def knows(self, name: str) -> bool:
+        """Whether the terminal reports the symbol and the symbols file has a class for it."""
+        return self._terminal.symbol(name) is not None and self._class_of(name) is not None
+
     def symbol_view(self, name: str) -> SymbolView | str:
-        """A symbol's figures and statistics, or why it cannot be sized."""
-        report = self._terminal.symbol(name)
+        """A symbol's figures and statistics, or why it cannot be sized; the same object until something changes."""
+        report, account = self._terminal.symbol(name), self._terminal.account()
         if report is None:
             return f"The terminal does not know {name}."
-        stats = self._market_stats(name)
+        stats = self._stats.get(name)
+        key = report, None if stats is None else stats[1], account is None
         cached = self._views.get(name)
-        known = self._terminal.account() is not None
-        if cached is not None and cached[0][0] is report and cached[0][1] is stats and cached[0][2] == known:
+        if cached is not None and cached[0][0] is report and cached[0][1:] == key[1:]:
             return cached[1]
-        view = self._make_view(name, report, stats)
+        view = self._make_view(name, report, key[1])
         if cached is not None and cached[1] == view:
             view = cached[1]
-        self._views[name] = ((report, stats, known), view)
+        self._views[name] = key, view
         return view
 
     def conversion(self, spec: SymbolSpec) -> Conversion:
@@ -97,19 +102,8 @@ class Evidence:
         self._view_token = report, peak_equity, [self._terminal.quote(name) for name in self._book_symbols]
         return self._view
 
-    def _is_current(self, name: str) -> bool:
-        cached = self._views.get(name)
-        bars = self._terminal.bars(name, DAILY)
-        return (
-            cached is not None
-            and cached[0][0] is self._terminal.symbol(name)
-            and cached[0][1] is self._market_stats(name)
-            and name in self._correlated
-            and self._correlated[name] is bars
-        )
-
     def _make_view(self, name: str, report: SymbolReport, stats: MarketStats | None) -> SymbolView | str:
-        found = self._table.find(name)
+        found = self._class_of(name)
         if found is None:
             return f"No pattern in the symbols file matches {name}."
         account = self._terminal.account()
@@ -132,15 +126,22 @@ class Evidence:
             session_open=report.session_open,
         )
 
-    def _market_stats(self, name: str) -> MarketStats | None:
-        intraday = self._terminal.bars(name, self._policy.stop.atr_timeframe)
-        daily = self._terminal.bars(name, DAILY)
+    def _update_stats(self, name: str) -> bool:
+        """Work the statistics of a symbol out anew if one of its bars has closed; whether that was so."""
+        bars = self._terminal.bars(name, self._policy.stop.atr_timeframe), self._terminal.bars(name, DAILY)
         cached = self._stats.get(name)
-        if cached is not None and cached[0][0] is intraday and cached[0][1] is daily:
-            return cached[1]
-        stats = market_stats(intraday, daily, self._policy)
-        self._stats[name] = ((intraday, daily), stats)
-        return stats
+        if cached is not None and cached[0][0] is bars[0] and cached[0][1] is bars[1]:
+            return False
+        self._stats[name] = bars, market_stats(*bars, self._policy)
+        return cached is None or cached[0][1] is not bars[1]
+
+    def _class_of(self, name: str) -> tuple[str, str] | None:
+        """Class and canonical instrument of a symbol; the table's search is too slow for every request."""
+        if name not in self._classes:
+            if len(self._classes) > _NAMES_REMEMBERED:
+                self._classes.clear()
+            self._classes[name] = self._table.find(name)
+        return self._classes[name]
 
     def _priced(self) -> dict[str, PricedSymbol]:
         priced: dict[str, PricedSymbol] = {}
@@ -148,12 +149,12 @@ class Evidence:
             symbol, quote = self._terminal.symbol(name), self._terminal.quote(name)
             if symbol is None or quote is None:
                 continue
-            found = self._table.find(name)
+            found = self._class_of(name)
             priced[name] = PricedSymbol(
                 spec=symbol.spec,
                 quote=quote,
                 conversion=self.conversion(symbol.spec),
-                stats=self._market_stats(name),
+                stats=self._stats[name][1] if name in self._stats else None,
                 symbol_class=None if found is None else self._table.classes[found[0]],
             )
         return priced
@@ -177,7 +178,6 @@ class Evidence:
     def _correlate(self, name: str) -> None:
         """Correlate one symbol with every other one that has been looked at; the table is replaced, never changed."""
         own = self._terminal.bars(name, DAILY)
-        self._correlated[name] = own
         table = {key: dict(row) for key, row in self._correlation.items()}
         for other in sorted(self._names - {name}):
             value = blend(_measure(own, self._terminal.bars(other, DAILY)), self._prior(name, other))
@@ -187,7 +187,7 @@ class Evidence:
         self._correlation = table
 
     def _prior(self, first: str, second: str) -> float | None:
-        one, two = self._table.find(first), self._table.find(second)
+        one, two = self._class_of(first), self._class_of(second)
         return None if one is None or two is None else self._table.prior(one[1], two[1])
 
 

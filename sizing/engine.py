@@ -1,148 +1,170 @@
 """How many lots? Read top to bottom: refuse, price, multiply, cap, round down, prove."""
 
-import math
-
-from sizing import correlation, prices, risk
-from sizing.caps import CAPS, refusal_code
+from sizing import gates, prices, risk
+from sizing.caps import refusal_code
+from sizing.caps.limits import request
 from sizing.decision import Cap, Decision, Factor
-from sizing.factors import FACTORS, dispersion
+from sizing.factors.account import dispersion
 from sizing.factors.book import heat
-from sizing.factors.signal import expect
-from sizing.gates import GATES, Refusal
+from sizing.factors.market import given_regime, market_score
+from sizing.factors.signal import edge, expect
+from sizing.gates import Refusal
 from sizing.lots import lattice
 from sizing.policy import Policy
+from sizing.rooms import LOTS, Room
 from sizing.snapshot import Signal, Snapshot
+from sizing.standing import Standing, fresh_stats, stand
 from sizing.trade import Trade
 
-STEPS = (*GATES, prices.resolve, risk.price, expect)
-"""Everything that may refuse before there is a size, in order."""
 
-
-def size(signal: Signal, snapshot: Snapshot, policy: Policy) -> Decision:
+def size(signal: Signal, snapshot: Snapshot, policy: Policy, standing: Standing | None = None) -> Decision:
     """The largest volume that every limit allows, or 0 and the reason.
 
-    Pure: the same three values always give the same Decision. Never raises on values that satisfy their types' ranges.
+    Pure: the same values always give the same Decision. Never raises on values within their types' ranges. `standing`
+    spares work where the caller has kept `stand(snapshot, signal.side, policy)` from before; it changes no answer.
     """
-    trade = Trade(signal, snapshot, policy)
-    for step in STEPS:
-        refusal = step(trade)
-        if refusal is not None:
-            return _refuse(trade, refusal)
-    correlation.measure(trade)
-    factors = _budget(trade)
-    trade.base_lots = trade.budget / trade.risk_per_lot
-    caps = _caps(trade)
-    binding, runner_up = _tightest(caps)
-    spec = snapshot.symbol.spec
-    grid = lattice(spec.volume_min, spec.volume_max, spec.volume_step)
-    ceiling = binding.lots
-    steps = 0 if ceiling is None else min(grid.floor(ceiling), grid.max_steps)
-    # A quotient of floats may round up: prove every product again, and give up a step where one fails.
-    while steps > 0 and not _proven(trade, caps, grid.lots(steps)):
-        steps -= 1
-    if steps < grid.min_steps:
-        why = f"{binding.name} leaves {ceiling or 0.0:.4f} lots, the smallest volume is {spec.volume_min:g}: {binding.detail}."
-        return _decide(trade, (refusal_code(trade, binding.name), why), 0.0, factors, caps, binding, runner_up)
-    return _decide(trade, None, grid.lots(steps), factors, caps, binding, runner_up)
-
-
-def _budget(trade: Trade) -> tuple[Factor, ...]:
-    """Fill in the money this trade may lose, and name every multiplier that made it."""
-    policy, account = trade.policy.budget, trade.account
-    factors = [factor(trade) for factor in FACTORS]
-    percent = policy.base_risk_pct
-    if policy.model == "kelly":
-        probability = trade.win_probability
-        kelly = policy.kelly_fraction * (probability - (1 - probability) / trade.reward_risk) * 100
-        percent = min(percent, max(0.0, kelly))
-    base = min(account.balance, account.equity) * percent / 100
-    # The fixed model shows the factors but does not let them scale the risk.
-    product = 1.0 if policy.model == "fixed" else math.prod(factor.value for factor in factors)
-    product = min(policy.max_factor_product, product)
-    factors.append(heat(trade, base * product))
-    factors.append(dispersion(trade))
-    trade.budget = base * product * factors[-2].value * factors[-1].value
-    return tuple(factors)
-
-
-def _caps(trade: Trade) -> tuple[Cap, ...]:
-    trade.rooms.append((trade.budget, trade.risk_per_lot))
-    tail = trade.snapshot.symbol.stats.tail if trade.snapshot.symbol.stats else None
-    detail = (
-        f"{trade.budget:.2f} at {trade.risk_per_lot:.2f} a lot (stop {trade.loss_per_lot:.2f}, "
-        f"shortfall {trade.shortfall_per_lot:.2f}, {tail.source if tail else 'assumed'})"
+    if standing is None or standing.stats is not fresh_stats(snapshot, policy):
+        standing = stand(snapshot, signal.side, policy)
+    trade = Trade(signal, snapshot, policy, standing)
+    refusal = (
+        gates.evidence_refusal(signal, snapshot, policy.freshness)
+        or standing.refusal
+        or gates.calendar_refusal(snapshot)
+        or prices.resolve(trade)
+        or risk.price(trade)
+        or expect(trade)
     )
-    caps = [Cap("risk_budget", trade.base_lots, detail)]
-    for cap in CAPS:
-        caps.extend(cap(trade))
-    return tuple(caps)
-
-
-def _tightest(caps: tuple[Cap, ...]) -> tuple[Cap, Cap | None]:
-    """The two lowest ceilings; of equals the one named first."""
-    binding, runner_up = caps[0], None
-    lowest, second = caps[0].lots, None
-    for cap in caps[1:]:
-        lots = cap.lots
-        if lots is None:
-            continue
-        if lowest is None or lots < lowest:
-            binding, runner_up, lowest, second = cap, binding, lots, lowest
-        elif second is None or lots < second:
-            runner_up, second = cap, lots
-    return binding, runner_up
-
-
-def _proven(trade: Trade, caps: tuple[Cap, ...], lots: float) -> bool:
-    return all(cap.lots is None or lots <= cap.lots for cap in caps) and all(
-        lots * per_lot <= room for room, per_lot in trade.rooms
-    )
-
-
-def _decide(
-    trade: Trade,
-    refusal: Refusal | None,
-    lots: float,
-    factors: tuple[Factor, ...],
-    caps: tuple[Cap, ...],
-    binding: Cap,
-    runner_up: Cap | None,
-) -> Decision:
+    if refusal is not None:
+        return _refuse(trade, refusal)
+    factors, budget = _budget(trade)
+    base_lots = budget / trade.risk_per_lot
+    rooms = (*request(signal, trade.account.equity), *standing.rooms)
+    caps, binding, runner_up = _caps(trade, budget, base_lots, rooms)
+    lots = _round_down(trade, budget, rooms, caps, binding.lots or 0.0)
+    if lots == 0:
+        least = snapshot.symbol.spec.volume_min
+        why = f"{binding.name} leaves {binding.lots or 0.0:.4f} lots ({binding.detail}); the smallest volume is {least:g}."
+        refusal = refusal_code(snapshot, binding.name), why
     amount = lots * trade.risk_per_lot
     return Decision(
-        code=refusal[0] if refusal else None,
-        message=refusal[1] if refusal else None,
+        code=None if refusal is None else refusal[0],
+        message=None if refusal is None else refusal[1],
         lots=lots,
         entry=trade.entry,
         stop_loss=trade.stop_loss,
-        take_profit=trade.take_profit,
+        take_profit=signal.take_profit,
         stop_loss_per_lot=trade.loss_per_lot,
         shortfall_per_lot=trade.shortfall_per_lot,
         risk_per_lot=trade.risk_per_lot,
         worst_per_lot=trade.worst_per_lot,
         notional_per_lot=trade.notional_per_lot,
         margin_per_lot=trade.margin_per_lot,
-        budget=trade.budget,
+        budget=budget,
         risk_amount=amount,
         worst_case=lots * trade.worst_per_lot,
         risk_percent=amount / trade.account.equity * 100,
-        base_lots=trade.base_lots,
+        base_lots=base_lots,
         binding=binding.name,
-        runner_up=runner_up.name if runner_up else None,
+        runner_up=runner_up,
         factors=factors,
         caps=caps,
     )
 
 
+def _budget(trade: Trade) -> tuple[tuple[Factor, ...], float]:
+    """Every multiplier, and the money this trade may lose."""
+    signal, policy, account, standing = trade.signal, trade.policy, trade.account, trade.standing
+    regime = standing.regime if signal.regime is None else given_regime(policy.regime, signal.regime)
+    factors = (edge(trade), regime, market_score(policy.market_score, signal.market_score), *standing.factors)
+    product = 1.0
+    # The fixed model shows the factors but does not let them scale the risk.
+    if policy.budget.model != "fixed":
+        for factor in factors:
+            product *= factor.value
+    percent = policy.budget.base_risk_pct
+    if policy.budget.model == "kelly":
+        percent = min(percent, _kelly_pct(trade))
+    budget = min(account.balance, account.equity) * percent / 100 * min(policy.budget.max_factor_product, product)
+    warm = heat(policy.heat, account.equity, standing.open_risk + budget)
+    spread = dispersion(policy.dispersion, account.login, signal.id)
+    return (*factors, warm, spread), budget * warm.value * spread.value
+
+
+def _kelly_pct(trade: Trade) -> float:
+    """A fraction of the growth-optimal percentage, `p - (1 - p) / reward_risk` (Kelly, 1956); not below 0."""
+    probability = trade.win_probability
+    return max(0.0, trade.policy.budget.kelly_fraction * (probability - (1 - probability) / trade.reward_risk) * 100)
+
+
+def _caps(
+    trade: Trade, budget: float, base_lots: float, rooms: tuple[Room, ...]
+) -> tuple[tuple[Cap, ...], Cap, str | None]:
+    """Every room as a ceiling in lots, the tightest, and the name of the next; of equals the one named first binds."""
+    detail = (
+        f"{budget:.2f} at {trade.risk_per_lot:.2f} a lot: stop {trade.loss_per_lot:.2f}, "
+        f"shortfall {trade.shortfall_per_lot:.2f} ({trade.tail_source})"
+    )
+    binding = Cap("risk_budget", base_lots, detail)
+    caps, runner_up = [binding], None
+    lowest, second = base_lots, float("inf")
+    shares = _shares(trade)
+    for name, unit, amount, detail in rooms:
+        lots = amount
+        if unit != LOTS and amount is not None:
+            lots = amount / shares[unit] if amount > 0 else 0.0
+        cap = Cap(name, lots, detail)
+        caps.append(cap)
+        if lots is None:
+            continue
+        if lots < lowest:
+            runner_up, second = binding.name, lowest
+            binding, lowest = cap, lots
+        elif lots < second:
+            runner_up, second = name, lots
+    return tuple(caps), binding, runner_up
+
+
+def _shares(trade: Trade) -> tuple[float, float, float, float, float]:
+    """What one lot uses up, by unit."""
+    return 1.0, trade.risk_per_lot, trade.worst_per_lot, trade.notional_per_lot, trade.margin_per_lot
+
+
+def _round_down(
+    trade: Trade, budget: float, rooms: tuple[Room, ...], caps: tuple[Cap, ...], ceiling: float
+) -> float:
+    """The largest volume on the lattice that the ceiling and every cap allow; 0 if that is less than the smallest.
+
+    A quotient of floats may round up, so every product is proved again, and a step given up where one fails.
+    """
+    spec = trade.snapshot.symbol.spec
+    grid = lattice(spec.volume_min, spec.volume_max, spec.volume_step)
+    steps = min(grid.floor(ceiling), grid.max_steps)
+    shares = _shares(trade)
+    while steps >= grid.min_steps:
+        lots = grid.lots(steps)
+        if _proven(lots, lots * trade.risk_per_lot <= budget, rooms, caps, shares):
+            return lots
+        steps -= 1
+    return 0.0
+
+
+def _proven(
+    lots: float, within_budget: bool, rooms: tuple[Room, ...], caps: tuple[Cap, ...], shares: tuple[float, ...]
+) -> bool:
+    for _, unit, amount, _ in rooms:
+        if amount is not None and lots * shares[unit] > amount:
+            return False
+    return within_budget and lots <= (caps[0].lots or 0.0)
+
+
 def _refuse(trade: Trade, refusal: Refusal) -> Decision:
     """A refusal before there is a size: only what has been derived by then is shown."""
-    known = trade.entry > 0
     return Decision(
         code=refusal[0],
         message=refusal[1],
-        entry=trade.entry if known else None,
+        entry=trade.entry if trade.entry > 0 else None,
         stop_loss=trade.stop_loss if trade.stop_loss > 0 else None,
-        take_profit=trade.take_profit,
+        take_profit=trade.signal.take_profit,
         stop_loss_per_lot=trade.loss_per_lot,
         shortfall_per_lot=trade.shortfall_per_lot,
         risk_per_lot=trade.risk_per_lot,

@@ -95,13 +95,14 @@ def margin_per_lot(spec: SymbolSpec, side: Side, conversion: Conversion, price: 
     return face * rate / (leverage if mode in (FOREX, CFDLEVERAGE) else 1)
 
 
-def units_disagree(spec: SymbolSpec, rate: float | None, mismatch_pct: float, checked: bool) -> str | None:
+def units_doubtful(
+    spec: SymbolSpec, by_formula: float | None, by_tick: float | None, mismatch_pct: float, checked: bool
+) -> str | None:
     """Why the money per price move of a symbol cannot be trusted; None if it can.
 
-    `rate` converts the profit currency now. Where nothing converts it, the tick value alone is trusted only if the
-    terminal's own calculation has confirmed it (`checked`).
+    `by_formula` and `by_tick` are `formula_unit` and `tick_unit` now. Where nothing converts the profit currency, the
+    tick value alone is trusted only if the terminal's own calculation has confirmed it (`checked`).
     """
-    by_formula, by_tick = formula_unit(spec, rate), tick_unit(spec)
     if by_formula is not None and by_tick is not None:
         if apart(by_formula, by_tick) * 100 > mismatch_pct:
             return f"{spec.name} moves {by_formula:.6g} a lot per 1.0 of price by calc mode, {by_tick:.6g} by tick value"

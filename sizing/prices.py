@@ -8,7 +8,7 @@ from sizing.trade import Trade
 
 
 def resolve(trade: Trade) -> Refusal | None:
-    """Fill in `entry`, `stop_loss`, `take_profit` and `reward_risk`; refuse a stop or target that makes no sense.
+    """Fill in `entry`, `stop_loss` and `reward_risk`; refuse a stop or target that makes no sense.
 
     A market order is sized at the worse of the price the EA names and the price it will get now.
     """
@@ -27,15 +27,9 @@ def resolve(trade: Trade) -> Refusal | None:
     return _check_stop(trade) or _check_target(trade)
 
 
-def stats_are_fresh(trade: Trade) -> bool:
-    """Whether the statistics may be used: there are some, and their last bar closed recently enough."""
-    stats = trade.snapshot.symbol.stats
-    return stats is not None and trade.snapshot.now_ms - stats.as_of_ms <= trade.policy.freshness.max_stats_age_ms
-
-
 def _atr_stop(trade: Trade) -> float | None:
-    policy, stats = trade.policy.stop, trade.snapshot.symbol.stats
-    if not policy.atr_stop or stats is None or not stats.atr or not stats_are_fresh(trade):
+    policy, stats = trade.policy.stop, trade.standing.stats
+    if not policy.atr_stop or stats is None or not stats.atr:
         return None
     tick = Decimal(repr(trade.snapshot.symbol.spec.trade_tick_size))
     raw = Decimal(repr(trade.entry - trade.sign * policy.atr_multiple * stats.atr))

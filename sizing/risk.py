@@ -4,7 +4,6 @@ import math
 
 from sizing import money
 from sizing.gates import Refusal
-from sizing.prices import stats_are_fresh
 from sizing.stats.tail import assumed_tail, shortfall
 from sizing.trade import Trade
 
@@ -14,27 +13,33 @@ DAY_MS = 86_400_000
 def price(trade: Trade) -> Refusal | None:
     """Fill in every figure per lot; refuse with money_mismatch where sources contradict each other or are missing."""
     view, snapshot, account = trade.snapshot.symbol, trade.snapshot, trade.account
-    spec, conversion = view.spec, snapshot.conversion
+    spec, conversion, entry = view.spec, snapshot.conversion, trade.entry
     if view.mismatch is not None:
         return "money_mismatch", f"Two sources disagree: {view.mismatch}."
-    rate = money.rate_at(spec, account.currency, conversion, trade.entry)
-    if (why := money.units_disagree(spec, rate, trade.policy.money.mismatch_pct, view.checked)) is not None:
+    rate = money.rate_at(spec, account.currency, conversion, entry)
+    by_formula, by_tick = money.formula_unit(spec, rate), money.tick_unit(spec)
+    why = money.units_doubtful(spec, by_formula, by_tick, trade.policy.money.mismatch_pct, view.checked)
+    if why is not None:
         return "money_mismatch", f"Money per lot is in doubt: {why}."
-    at_stop = money.loss_per_lot(spec, account.currency, conversion, trade.entry, trade.stop_loss)
-    notional = money.notional_per_lot(spec, conversion if rate is None else conversion._replace(profit=rate), trade.entry)
-    margin = money.margin_per_lot(spec, trade.signal.side, conversion, trade.entry, account.leverage)
-    if not at_stop or not notional or margin is None or not math.isfinite(at_stop + notional + margin):
+    unit_now = unit = max(by_formula or 0.0, by_tick or 0.0)
+    at_stop = money.rate_at(spec, account.currency, conversion, trade.stop_loss)
+    if at_stop != rate:
+        unit = max(money.formula_unit(spec, at_stop) or 0.0, by_tick or 0.0)
+    margin = money.margin_per_lot(spec, trade.signal.side, conversion, entry, account.leverage)
+    if unit <= 0 or margin is None or not math.isfinite(unit * entry + margin):
         return "money_mismatch", f"Loss, face value or margin per lot of {spec.name} cannot be computed."
-    unit = at_stop / abs(trade.entry - trade.stop_loss)
-    trade.loss_per_lot = at_stop + _costs(trade, unit)
-    tail = view.stats.tail if view.stats is not None and stats_are_fresh(trade) else None
+    trade.loss_per_lot = loss = abs(entry - trade.stop_loss) * unit + _costs(trade, unit)
+    stats, tail_policy = trade.standing.stats, trade.policy.tail
+    tail = None if stats is None else stats.tail
     if tail is None:
-        tail = assumed_tail(trade.policy.tail, view.stats if stats_are_fresh(trade) else None, trade.entry)
-    trade.shortfall_per_lot = shortfall(trade.loss_per_lot, tail.gap_probability, tail.gap_excess * unit, trade.policy.tail.level)
-    trade.risk_per_lot = max(trade.loss_per_lot, trade.shortfall_per_lot)
-    trade.worst_per_lot = max(trade.risk_per_lot, trade.loss_per_lot + tail.gap_excess * unit)
-    trade.notional_per_lot = notional
+        tail = assumed_tail(tail_policy, stats, entry)
+    gap = tail.gap_excess * unit
+    trade.shortfall_per_lot = shortfall(loss, tail.gap_probability, gap, tail_policy.level)
+    trade.risk_per_lot = max(loss, trade.shortfall_per_lot)
+    trade.worst_per_lot = max(trade.risk_per_lot, loss + gap)
+    trade.notional_per_lot = entry * unit_now
     trade.margin_per_lot = margin
+    trade.tail_source = tail.source
     return None
 
 

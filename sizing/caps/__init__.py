@@ -1,25 +1,15 @@
-"""Each cap turns a limit into a ceiling in lots. All are evaluated and all are reported."""
+"""Each cap turns a limit into a ceiling in lots: here as the room it leaves, which the engine divides by a lot's share.
 
-from collections.abc import Callable, Iterable
+All are evaluated and all are reported.
+"""
 
-from sizing.caps.broker import margin, positions, volumes
 from sizing.caps.book import concentration, exposure, portfolio_shortfall
-from sizing.caps.limits import request, symbol
+from sizing.caps.broker import margin, positions, volumes
+from sizing.caps.limits import symbol
 from sizing.caps.prop import loss_rules
-from sizing.decision import Cap
-from sizing.trade import Trade
-
-CAPS: tuple[Callable[[Trade], Iterable[Cap]], ...] = (
-    request,
-    symbol,
-    loss_rules,
-    concentration,
-    portfolio_shortfall,
-    margin,
-    exposure,
-    positions,
-    volumes,
-)
+from sizing.policy import Policy
+from sizing.rooms import Room
+from sizing.snapshot import Exposure, Side, Snapshot
 
 REFUSALS: dict[str, str] = {
     "concentration": "correlation_limit",
@@ -34,9 +24,25 @@ REFUSALS: dict[str, str] = {
 """The code of a refusal by the cap that leaves less than the smallest volume; others say below_volume_min."""
 
 
-def refusal_code(trade: Trade, binding: str) -> str:
+def rooms(
+    snapshot: Snapshot, side: Side, policy: Policy, exposures: tuple[Exposure, ...], correlations: tuple[float, ...]
+) -> tuple[Room, ...]:
+    """What every limit but the request's own leaves. `correlations` are those of the new position with each exposure."""
+    return (
+        *symbol(snapshot),
+        *loss_rules(snapshot, policy.caps, exposures),
+        concentration(snapshot, policy.caps, exposures, correlations),
+        portfolio_shortfall(snapshot, policy.caps, exposures),
+        margin(snapshot, policy.caps, exposures),
+        *exposure(snapshot, side, policy.caps, exposures),
+        *positions(snapshot, policy.caps, exposures),
+        *volumes(snapshot, side, exposures),
+    )
+
+
+def refusal_code(snapshot: Snapshot, binding: str) -> str:
     """The code of a refusal that the cap `binding` caused."""
-    for rule in trade.snapshot.firm.rules:
+    for rule in snapshot.firm.rules:
         if binding in (f"{rule.name}_share", f"{rule.name}_headroom"):
             return "daily_loss_headroom" if rule.scope == "daily" else "total_loss_headroom"
     return REFUSALS.get(binding, "below_volume_min")

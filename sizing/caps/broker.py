@@ -1,47 +1,36 @@
 """What the broker's margin, counts and volume figures allow."""
 
-from sizing.caps.ratio import money_cap
-from sizing.decision import Cap
-from sizing.trade import Trade
+from sizing.policy import CapPolicy
+from sizing.rooms import LOTS, MARGIN, Room
+from sizing.snapshot import Exposure, Side, Snapshot
 
 
-def margin(trade: Trade) -> tuple[Cap, ...]:
+def margin(snapshot: Snapshot, policy: CapPolicy, exposures: tuple[Exposure, ...]) -> Room:
     """A share of the free margin, less what pending orders and reservations will take of it."""
-    share, free = trade.policy.caps.margin_use_pct, trade.account.margin_free
-    taken = 0.0
-    for each in trade.exposures:
-        taken += each.margin
-    detail = f"{share:g} % of {free:.2f} free less {taken:.2f} promised, {trade.margin_per_lot:.2f} a lot"
-    return (money_cap(trade, "margin", free * share / 100 - taken, trade.margin_per_lot, detail),)
+    share, free = policy.margin_use_pct, snapshot.account.account.margin_free
+    taken = sum(each.margin for each in exposures)
+    detail = f"{share:g} % of {free:.2f} free less {taken:.2f} promised"
+    return Room("margin", MARGIN, free * share / 100 - taken, detail)
 
 
-def positions(trade: Trade) -> tuple[Cap, ...]:
+def positions(snapshot: Snapshot, policy: CapPolicy, exposures: tuple[Exposure, ...]) -> tuple[Room, Room]:
     """How many positions may be open, pending or reserved: no limit below the count, 0 lots at it."""
-    policy = trade.policy.caps
-    total = here = 0
-    for each in trade.exposures:
-        total += each.positions
-        if each.symbol == trade.signal.symbol:
-            here += each.positions
+    name = snapshot.symbol.spec.name
+    total = sum(each.positions for each in exposures)
+    here = sum(each.positions for each in exposures if each.symbol == name)
+    most, most_here = policy.max_positions, policy.max_positions_per_symbol
     return (
-        Cap("positions", 0.0 if total >= policy.max_positions else None, f"{total} of {policy.max_positions}"),
-        Cap(
-            "symbol_positions",
-            0.0 if here >= policy.max_positions_per_symbol else None,
-            f"{here} of {policy.max_positions_per_symbol}",
-        ),
+        Room("positions", LOTS, 0.0 if total >= most else None, f"{total} of {most}"),
+        Room("symbol_positions", LOTS, 0.0 if here >= most_here else None, f"{here} of {most_here}"),
     )
 
 
-def volumes(trade: Trade) -> tuple[Cap, ...]:
+def volumes(snapshot: Snapshot, side: Side, exposures: tuple[Exposure, ...]) -> tuple[Room, ...]:
     """The broker's largest volume per order, and per side of the symbol with pendings counted."""
-    spec = trade.snapshot.symbol.spec
-    largest = Cap("volume_max", spec.volume_max, "broker's largest order")
+    spec = snapshot.symbol.spec
+    largest = Room("volume_max", LOTS, spec.volume_max, "broker's largest order")
     if spec.volume_limit <= 0:
         return (largest,)
-    used = 0.0
-    for each in trade.exposures:
-        if each.symbol == trade.signal.symbol and each.side == trade.signal.side:
-            used += each.lots
+    used = sum(each.lots for each in exposures if each.symbol == spec.name and each.side == side)
     room = max(0.0, spec.volume_limit - used)
-    return largest, Cap("volume_limit", room, f"{spec.volume_limit:g} per side less {used:g}")
+    return largest, Room("volume_limit", LOTS, room, f"{spec.volume_limit:g} per side less {used:g}")

@@ -1,35 +1,26 @@
 """Ceilings of the request itself and of the symbol's class."""
 
-from sizing.caps.ratio import money_cap
-from sizing.decision import Cap
-from sizing.trade import Trade
+from sizing.rooms import LOTS, NOTIONAL, RISK, Room
+from sizing.snapshot import Signal, Snapshot
 
 
-def request(trade: Trade) -> tuple[Cap, ...]:
+def request(signal: Signal, equity: float) -> list[Room]:
     """The EA's own ceilings; they only ever lower."""
-    signal = trade.signal
-    caps: list[Cap] = []
+    rooms: list[Room] = []
     if signal.max_lots is not None:
-        caps.append(Cap("request_max_lots", signal.max_lots, "asked for by the request"))
+        rooms.append(Room("request_max_lots", LOTS, signal.max_lots, "asked for by the request"))
     if signal.max_risk_pct is not None:
-        room = trade.account.equity * signal.max_risk_pct / 100
-        detail = f"{signal.max_risk_pct:g} % of equity is {room:.2f}"
-        caps.append(money_cap(trade, "request_max_risk", room, trade.risk_per_lot, detail))
-    return tuple(caps)
+        room = equity * signal.max_risk_pct / 100
+        rooms.append(Room("request_max_risk", RISK, room, f"{signal.max_risk_pct:g} % of equity is {room:.2f}"))
+    return rooms
 
 
-def symbol(trade: Trade) -> tuple[Cap, ...]:
+def symbol(snapshot: Snapshot) -> tuple[Room, ...]:
     """Lots and notional per position, by class."""
-    view = trade.snapshot.symbol
+    view = snapshot.symbol
     limits = view.symbol_class
-    room = trade.account.equity * limits.max_notional_pct / 100
+    room = snapshot.account.account.equity * limits.max_notional_pct / 100
     return (
-        Cap("symbol_max_lots", limits.max_lots, f"class {view.class_name}"),
-        money_cap(
-            trade,
-            "notional",
-            room,
-            trade.notional_per_lot,
-            f"{limits.max_notional_pct:g} % of equity is {room:.0f}, one lot {trade.notional_per_lot:.0f}",
-        ),
+        Room("symbol_max_lots", LOTS, limits.max_lots, f"class {view.class_name}"),
+        Room("notional", NOTIONAL, room, f"{limits.max_notional_pct:g} % of equity is {room:.0f}"),
     )

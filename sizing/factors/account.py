@@ -5,30 +5,33 @@ import hashlib
 from sizing.bands import band
 from sizing.decision import Factor
 from sizing.gates import drawdown_pct
-from sizing.trade import Trade
+from sizing.policy import DispersionPolicy, DrawdownPolicy, PerformancePolicy
+from sizing.snapshot import AccountView, Performance
 
 
-def performance(trade: Trade) -> Factor:
+def performance(policy: PerformancePolicy, recent: Performance) -> Factor:
     """Linear in the win rate of the last closed trades."""
-    policy, (trades, wins) = trade.policy.performance, trade.snapshot.account.performance
+    trades, wins = recent
     if trades < policy.min_trades:
         return Factor("performance", 1.0, f"{trades} closed trades, {policy.min_trades} needed")
     value = policy.base + (wins / trades - policy.pivot) * policy.slope
     return Factor("performance", max(policy.floor, min(policy.ceiling, value)), f"{wins} of the last {trades} trades won")
 
 
-def drawdown(trade: Trade) -> Factor:
+def drawdown(policy: DrawdownPolicy, view: AccountView) -> Factor:
     """Less the farther equity has fallen from its peak."""
-    policy = trade.policy.drawdown
-    depth = drawdown_pct(trade.snapshot.account.peak_equity, trade.account.equity)
+    depth = drawdown_pct(view.peak_equity, view.account.equity)
     return Factor("drawdown", band(depth, policy.levels_pct, policy.factors), f"{depth:.2f} % below peak equity")
 
 
-def dispersion(trade: Trade) -> Factor:
+def dispersion(policy: DispersionPolicy, login: int, request_id: str) -> Factor:
     """A reduction drawn from account and request id: the same request always gets the same one."""
-    most = trade.policy.dispersion.max_reduction_pct
+    most = policy.max_reduction_pct
     if most == 0:
-        return Factor("dispersion", 1.0, "off")
-    digest = hashlib.sha256(f"{trade.account.login}/{trade.signal.id}".encode()).digest()
+        return _OFF
+    digest = hashlib.sha256(f"{login}/{request_id}".encode()).digest()
     reduction = most * int.from_bytes(digest[:8], "big") / 2**64
     return Factor("dispersion", 1.0 - reduction / 100, f"reduced by {reduction:.2f} % of at most {most:g} %")
+
+
+_OFF = Factor("dispersion", 1.0, "off")

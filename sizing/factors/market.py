@@ -2,30 +2,28 @@
 
 from sizing.bands import band
 from sizing.decision import Factor
-from sizing.prices import stats_are_fresh
-from sizing.trade import Trade
+from sizing.policy import MarketScorePolicy, RegimePolicy, VolatilityPolicy
+from sizing.snapshot import MarketStats, Regime
 
 
-def regime(trade: Trade) -> Factor:
-    """Multiplier of the regime the request names, else of the one the statistics show."""
-    policy, stats = trade.policy.regime, trade.snapshot.symbol.stats
-    name = trade.signal.regime
-    source = "given"
-    if name is None:
-        if stats is None or stats.regime is None or not stats_are_fresh(trade):
-            return Factor("regime", 1.0, "unknown: too little history")
-        if stats.regime == "normal":
-            return Factor("regime", policy.normal, "normal, classified")
-        name, source = stats.regime, "classified"
-    value = policy.trending if name == "trending" else policy.ranging if name == "ranging" else policy.volatile
-    return Factor("regime", value, f"{name}, {source}")
+def given_regime(policy: RegimePolicy, regime: Regime) -> Factor:
+    """Multiplier of the regime that the request names."""
+    return Factor("regime", _regime_value(policy, regime), f"{regime}, given")
 
 
-def market_score(trade: Trade) -> Factor:
+def classified_regime(policy: RegimePolicy, stats: MarketStats | None) -> Factor:
+    """Multiplier of the regime that the statistics show."""
+    if stats is None or stats.regime is None:
+        return Factor("regime", 1.0, "unknown: too little history")
+    if stats.regime == "normal":
+        return Factor("regime", policy.normal, "normal, classified")
+    return Factor("regime", _regime_value(policy, stats.regime), f"{stats.regime}, classified")
+
+
+def market_score(policy: MarketScorePolicy, score: float | None) -> Factor:
     """Linear from the multiplier at 0 over that at 50 to that at 100."""
-    policy, score = trade.policy.market_score, trade.signal.market_score
     if score is None:
-        return Factor("market_score", 1.0, "not given")
+        return _NO_SCORE
     if score <= 50:
         value = policy.at_0 + (policy.at_50 - policy.at_0) * score / 50
     else:
@@ -33,10 +31,16 @@ def market_score(trade: Trade) -> Factor:
     return Factor("market_score", value, f"score {score:g}")
 
 
-def volatility(trade: Trade) -> Factor:
+def volatility(policy: VolatilityPolicy, stats: MarketStats | None) -> Factor:
     """Multiplier of the band that today's ATR percentile falls into."""
-    policy, stats = trade.policy.volatility, trade.snapshot.symbol.stats
-    if stats is None or stats.atr_percentile is None or not stats_are_fresh(trade):
+    if stats is None or stats.atr_percentile is None:
         return Factor("volatility", 1.0, "unknown: too little history")
     value = band(stats.atr_percentile, policy.percentiles, policy.factors)
     return Factor("volatility", value, f"daily ATR at percentile {stats.atr_percentile:.0f} of {policy.lookback}")
+
+
+def _regime_value(policy: RegimePolicy, regime: Regime) -> float:
+    return policy.trending if regime == "trending" else policy.ranging if regime == "ranging" else policy.volatile
+
+
+_NO_SCORE = Factor("market_score", 1.0, "not given")

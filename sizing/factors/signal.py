@@ -25,10 +25,9 @@ def expect(trade: Trade) -> Refusal | None:
 
 def edge(trade: Trade) -> Factor:
     """`min(1, expected return)`."""
-    given = "" if trade.signal.confidence is not None else f" (confidence {trade.policy.edge.default_confidence:g} assumed)"
-    reward = "" if trade.take_profit is not None else " assumed"
-    return Factor(
-        "edge",
-        min(1.0, trade.expected_return),
-        f"{trade.expected_return:.2f} R: {trade.win_probability * 100:.1f} % to win {trade.reward_risk:.2f} R{reward}{given}",
-    )
+    signal, expected = trade.signal, trade.expected_return
+    reward = "" if signal.take_profit is not None else " (assumed)"
+    given = "" if signal.confidence is not None else " (confidence assumed)"
+    chance = trade.win_probability * 100
+    detail = f"{expected:.2f} R: {chance:.1f} %{given} to win {trade.reward_risk:.2f} R{reward}"
+    return Factor("edge", expected if expected < 1.0 else 1.0, detail)

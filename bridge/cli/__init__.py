@@ -1,0 +1,75 @@
+"""The command line. Each command is a module; what goes wrong becomes one message and an exit code, here."""
+
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated, NoReturn
+
+import typer
+from rich.text import Text
+
+from bridge.cli.codes import codes
+from bridge.cli.config import check, init
+from bridge.cli.explain import explain
+from bridge.cli.keys import keys
+from bridge.cli.market import sample_market_command
+from bridge.cli.screen import BAD, screen
+from bridge.cli.serve import serve
+from bridge.cli.size import size
+from bridge.cli.status import status
+from bridge.errors import ConfigError, LotbridgeError
+
+USAGE_EXIT, FAILURE_EXIT, INTERRUPTED_EXIT = 2, 1, 130
+
+app = typer.Typer(
+    name="lotbridge",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+app.command()(serve)
+app.command()(size)
+app.command()(status)
+app.command()(explain)
+app.command()(check)
+app.command()(init)
+app.command("sample-market")(sample_market_command)
+app.command()(keys)
+app.command()(codes)
+# To enable the demo: `from bridge.cli.demo import demo` above, and here `app.command()(demo)`.
+# To enable the benchmark: `from bridge.cli.bench import bench` above, and here `app.command()(bench)`.
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lotbridge {version('lotbridge')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _lotbridge(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """How many lots? A daemon that sizes every trade of MetaTrader 5 inside the loss limits of your account.
+
+    It never trades itself. Start it with `serve`, ask it with `size`, and look a decision up with `explain`.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and exit: 0, 2 for the configuration or the command line, 1 for anything else."""
+    for stream in (sys.stdout, sys.stderr):
+        # A console that lacks a letter of a path or a symbol shows a question mark instead.
+        getattr(stream, "reconfigure", lambda **_: None)(errors="replace")
+    try:
+        app(args=None if arguments is None else list(arguments), prog_name="lotbridge")
+    except LotbridgeError as error:
+        screen(stderr=True).print(Text(f"Error: {error}", style=BAD), soft_wrap=True)
+        sys.exit(USAGE_EXIT if isinstance(error, ConfigError) else FAILURE_EXIT)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED_EXIT)
+    sys.exit(0)

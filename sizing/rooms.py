@@ -1,0 +1,15 @@
+"""A cap before there is a trade: how much room a limit leaves, and the unit in which a lot uses it up."""
+
+from typing import NamedTuple
+
+LOTS, RISK, WORST, NOTIONAL, MARGIN = range(5)
+"""Units: lots themselves; or per lot the money of the size's risk, of its worst case, of its face value, of its margin."""
+
+
+class Room(NamedTuple):
+    """What one limit leaves. In LOTS an amount of None does not limit; money at or below zero leaves nothing."""
+
+    name: str
+    unit: int
+    amount: float | None
+    detail: str

@@ -1,0 +1,61 @@
+"""What every request for one symbol and side has in common, until account, book, rules or statistics change.
+
+None of it depends on the request, the quote or the time of day, so a caller may work it out once and pass it to
+`engine.size` again and again; `engine.size` works it out itself where it is not given.
+"""
+
+from dataclasses import dataclass
+
+from sizing import caps, gates
+from sizing.correlation import signed_correlations
+from sizing.decision import Factor
+from sizing.factors.account import drawdown, performance
+from sizing.factors.book import diversification
+from sizing.factors.market import classified_regime, volatility
+from sizing.gates import Refusal
+from sizing.policy import Policy
+from sizing.rooms import Room
+from sizing.snapshot import Exposure, MarketStats, Side, Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """`stats` are those of the snapshot, or None where they were too old when this was worked out."""
+
+    stats: MarketStats | None
+    refusal: Refusal | None
+    regime: Factor
+    factors: tuple[Factor, ...]
+    """Diversification, performance, volatility and drawdown."""
+    rooms: tuple[Room, ...]
+    open_risk: float
+
+
+def stand(snapshot: Snapshot, side: Side, policy: Policy) -> Standing:
+    """Work out gates, factors and rooms of one symbol and side."""
+    stats = fresh_stats(snapshot, policy)
+    symbol = snapshot.symbol.spec.name
+    exposures: tuple[Exposure, ...] = snapshot.account.book.exposures + snapshot.reserved
+    correlations = signed_correlations(snapshot.correlation, symbol, side, exposures)
+    view = snapshot.account
+    return Standing(
+        stats=stats,
+        refusal=gates.standing_refusal(snapshot, side, policy),
+        regime=classified_regime(policy.regime, stats),
+        factors=(
+            diversification(policy.diversification, exposures, correlations, snapshot.correlation),
+            performance(policy.performance, view.performance),
+            volatility(policy.volatility, stats),
+            drawdown(policy.drawdown, view),
+        ),
+        rooms=caps.rooms(snapshot, side, policy, exposures, correlations),
+        open_risk=sum(exposure.risk for exposure in exposures),
+    )
+
+
+def fresh_stats(snapshot: Snapshot, policy: Policy) -> MarketStats | None:
+    """The symbol's statistics, unless their last bar closed too long ago."""
+    stats = snapshot.symbol.stats
+    if stats is None or snapshot.now_ms - stats.as_of_ms > policy.freshness.max_stats_age_ms:
+        return None
+    return stats
