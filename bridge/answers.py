@@ -40,7 +40,7 @@ def size_answer(request: wire.SizeRequest, desk: Desk, journal: Journal, now_ms:
     if not isinstance(snapshot, Snapshot):
         decision, inputs, currency, ages = Decision(code=snapshot[0], message=snapshot[1]), None, "", NO_AGES
     else:
-        decision = size(signal, snapshot, desk.settings.policy)
+        decision = size(signal, snapshot, desk.settings.policy, desk.standing(snapshot, request.side))
         inputs = _inputs(signal, snapshot, desk, journal)
         currency, ages = snapshot.account.account.currency, ages_of(snapshot)
     reservation = None

@@ -14,12 +14,25 @@ from sizing.gates import Refusal
 from sizing.ledger import Ledger, Reservation, end, seen
 from sizing.prop.calendar import day_bounds
 from sizing.prop.evaluate import balance_at, firm_state
-from sizing.snapshot import AccountView, FirmState, PendingOrder, Position, Signal, Snapshot
+from sizing.snapshot import (
+    AccountView,
+    Exposure,
+    FirmState,
+    PendingOrder,
+    Position,
+    Side,
+    Signal,
+    Snapshot,
+    SymbolView,
+)
+from sizing.standing import Standing, stand
 
-_ENDED_REMEMBERED = 10_000
+_ENDED_REMEMBERED = 1_000
 _SEEN_WITHIN_MS = 2_000
 """A report this much later than a fill shows the position, unless it is closed again."""
 _DAY_MS = 86_400_000
+
+_RestsOn = tuple[AccountView, SymbolView, FirmState, dict[str, dict[str, float]], tuple[Exposure, ...]]
 
 
 class Desk:
@@ -41,6 +54,7 @@ class Desk:
         self._bounds = (0, 0)
         self._firm_key: tuple[AccountView, float | None, tuple[int, int]] | None = None
         self._firm: FirmState | None = None
+        self._standings: dict[tuple[str, str], tuple[_RestsOn, Standing]] = {}
 
     def restore(self, changes: Iterable[bytes]) -> None:
         """Take over the state that the journal's changes lead to, oldest first; whatever was here before is dropped."""
@@ -49,8 +63,8 @@ class Desk:
         decode = msgspec.msgpack.Decoder(Changes).decode
         for body in changes:
             change = decode(body)
-            if change.reservation is not None:
-                self.put(change.reservation)
+            for reservation in change.reservations:
+                self.put(reservation)
             if change.peak_equity is not None:
                 self._peak_equity = self._peak_written = max(self._peak_equity, change.peak_equity)
             if change.day_start_ms is not None and change.day_anchor is not None:
@@ -102,10 +116,22 @@ class Desk:
             return None
         return msgspec.msgpack.encode(
             Changes(
-                reservation=reservation,
+                reservations=() if reservation is None else (reservation,),
                 peak_equity=peak,
                 day_start_ms=None if day is None else day[0],
                 day_anchor=None if day is None else day[1],
+            )
+        )
+
+    def whole_state(self) -> bytes:
+        """Everything that must outlive the process, encoded: the ended reservations first, so that open ones are newer."""
+        start_ms, anchor = (None, None) if self._day is None else self._day
+        return msgspec.msgpack.encode(
+            Changes(
+                reservations=(*self._ended.values(), *self.ledger.reservations.values()),
+                peak_equity=self._peak_equity,
+                day_start_ms=start_ms,
+                day_anchor=anchor,
             )
         )
 
@@ -141,6 +167,17 @@ class Desk:
             reserved=self.ledger.exposures(),
             next_rollover_ms=self._next_rollover_ms(now_ms),
         )
+
+    def standing(self, snapshot: Snapshot, side: Side) -> Standing:
+        """What requests for this symbol and side have in common; kept until a part of the snapshot it rests on changes."""
+        key = snapshot.symbol.spec.name, side
+        rests_on = snapshot.account, snapshot.symbol, snapshot.firm, snapshot.correlation, snapshot.reserved
+        cached = self._standings.get(key)
+        if cached is not None and _same(cached[0], rests_on):
+            return cached[1]
+        standing = stand(snapshot, side, self.settings.policy)
+        self._standings[key] = rests_on, standing
+        return standing
 
     def knows(self, symbol: str) -> bool:
         """Whether a symbol can be sized at all. Before the terminal has reported, every name may yet turn out known."""
@@ -199,6 +236,17 @@ class Desk:
     def _next_rollover_ms(self, now_ms: int) -> int:
         offset = self.terminal.utc_offset_ms()
         return (now_ms + offset) // _DAY_MS * _DAY_MS + _DAY_MS - offset
+
+
+def _same(first: _RestsOn, second: _RestsOn) -> bool:
+    """Whether two sets of evidence are the very same objects, and hold the same reservations."""
+    return (
+        first[0] is second[0]
+        and first[1] is second[1]
+        and first[2] is second[2]
+        and first[3] is second[3]
+        and first[4] == second[4]
+    )
 
 
 def _settle(reservation: Reservation, report: AccountReport, tickets: set[int]) -> Reservation:

@@ -13,6 +13,7 @@ from bridge.protocol.messages import SizeReply, SizeRequest
 from bridge.replies import ages_of, signal_of, size_reply
 from sizing.decision import Decision
 from sizing.engine import size
+from sizing.ledger import Reservation
 from sizing.policy import Policy
 from sizing.snapshot import Signal, Snapshot
 
@@ -103,19 +104,18 @@ def _evidence(reader: JournalReader, body: bytes) -> Evidence:
 def _reply(
     entry: Entry, request: SizeRequest | None, stored: SizeReply, evidence: Evidence, decision: Decision
 ) -> SizeReply:
-    """The reply anew. Of the stored one only names are taken over: those of the entry, which it was given then."""
+    """The reply anew. The stored one says only whether it was a dry run, and that only where the request is gone."""
     now_ms = evidence.snapshot.now_ms
     wanted = stored.reservation is not None if request is None else not request.dry_run
     reserved = decision.lots > 0 and wanted
-    key = stored.decision or ""
     return size_reply(
         entry.id or "",
         decision,
         now_ms=now_ms,
         currency=evidence.snapshot.account.account.currency,
         ages=ages_of(evidence.snapshot),
-        decision_key=stored.decision,
-        reservation=f"r{key[1:]}" if reserved else None,
+        decision_key=f"d{entry.seq}",
+        reservation=f"r{entry.seq}" if reserved else None,
         expires_ms=now_ms + evidence.policy.freshness.reservation_ms if reserved else None,
     )
 
@@ -133,16 +133,16 @@ def _reservation_differences(
     """The money that was set aside must be what the decision may cost."""
     if request is None:
         return []
-    stored = None
+    stored: tuple[Reservation, ...] = ()
     if entry.changes is not None:
         try:
-            stored = msgspec.msgpack.decode(entry.changes, type=Changes).reservation
+            stored = msgspec.msgpack.decode(entry.changes, type=Changes).reservations
         except msgspec.MsgspecError as fault:
             raise JournalError(f"The reservation cannot be read from the journal: {fault}.") from fault
-    made = None
+    made: tuple[Reservation, ...] = ()
     if again.reservation is not None:
         hold_ms = evidence.policy.freshness.reservation_ms
-        made = reserve(again.reservation, request, decision, evidence.snapshot.now_ms, hold_ms)
+        made = (reserve(again.reservation, request, decision, evidence.snapshot.now_ms, hold_ms),)
     return _differences("reserved", _json(stored), _json(made))
 
 

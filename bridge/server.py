@@ -14,20 +14,21 @@ from typing import Any, NamedTuple
 
 import zmq
 
-from bridge.errors import ServerError
+from bridge.errors import JournalError, ServerError
 from bridge.journal.store import Journal
 from bridge.protocol.codec import MAX_MESSAGE_BYTES
 from bridge.service import Incoming, Service
 
-_RECEIVE_TIMEOUT_MS = 5
+_BUSY_TIMEOUT_MS = 2
+_IDLE_TIMEOUT_MS = 10
 _HOUSEKEEPING_S = 0.02
-_IDLE_S = 0.05
 _MAX_BATCH = 256
 _MAX_WAITING = 2_048
 _MAX_ENVELOPE = 16
 _EVENTS_KEPT_BACK = 4_096
-_GC_IDLE_S = 1.0
+_COLLECTION_S = 1.0
 _PRUNE_S = 3_600.0
+_STATE_ENTRIES = 1_000
 
 
 class Message(NamedTuple):
@@ -67,7 +68,8 @@ class Server:
         self._context = context if context is not None else zmq.Context.instance()
         self._socket = _bind(self._context, bind, secure)
         self.address: str = self._socket.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
-        self._last_housekeeping = self._last_gc = self._last_prune = self._last_request = time.monotonic()
+        self._busy = False
+        self._last_housekeeping = self._last_collection = self._last_prune = time.monotonic()
 
     def stop(self, *_: object) -> None:
         """Ask the loop to end after the request at hand; usable as a signal handler and from other threads."""
@@ -86,27 +88,37 @@ class Server:
             gc.enable()
             gc.unfreeze()
             self._flush_events(0)
+            self._save_state(0)
             self._socket.close(linger=500)
 
     def _turn(self) -> None:
         message = self._receive()
-        now = time.monotonic()
         if message is not None:
             self._answer(message)
-            self._last_request = now
-            self._flush_events(_EVENTS_KEPT_BACK)
-        else:
+            if not self._busy:
+                self._busy = True
+                self._socket.setsockopt(zmq.RCVTIMEO, _BUSY_TIMEOUT_MS)
+        elif self._busy:
+            # The first pause after requests: what was put off is done now, a little at a time.
+            self._busy = False
             self._flush_events(0)
-            if now - self._last_request > _IDLE_S:
-                self._idle(now)
+            self._tidy(idle=True)
+            self._socket.setsockopt(zmq.RCVTIMEO, _IDLE_TIMEOUT_MS)
+            return
+        now = time.monotonic()
         if now - self._last_housekeeping > _HOUSEKEEPING_S:
             self._housekeep(now)
 
     def _answer(self, first: Message) -> None:
         """Answer one request, or all that wait with it, in the order in which they came."""
         waiting = [first]
-        while len(waiting) < _MAX_WAITING and (more := self._receive(zmq.NOBLOCK)) is not None:
-            waiting.append(more)
+        # Asking whether there is more is cheaper than trying to receive it: an empty queue is the rule.
+        while len(waiting) < _MAX_WAITING and self._socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
+            if (more := self._receive(zmq.NOBLOCK)) is not None:
+                waiting.append(more)
+        if len(waiting) == 1:
+            self._send(first, self._service.handle(self._incoming(waiting)[0]))
+            return
         # A full queue means that requests come faster than they are answered: most of them are better told at once.
         served = _MAX_BATCH if len(waiting) == _MAX_WAITING else len(waiting)
         for start in range(0, served, _MAX_BATCH):
@@ -160,16 +172,27 @@ class Server:
     def _housekeep(self, now: float) -> None:
         self._service.housekeep()
         self._last_housekeeping = time.monotonic()
+        self._flush_events(_EVENTS_KEPT_BACK if self._busy else 0)
+        self._tidy(idle=not self._busy)
         if now - self._last_prune > _PRUNE_S:
             self._last_prune = now
             self._service.prune(self._keep_queries_hours)
-        self._journal.tidy(idle=False)
-
-    def _idle(self, now: float) -> None:
-        self._journal.tidy(idle=True)
-        if now - self._last_gc > _GC_IDLE_S:
-            self._last_gc = now
+        if not self._busy and now - self._last_collection > _COLLECTION_S:
+            self._last_collection = now
             gc.collect()
+            self._save_state(_STATE_ENTRIES)
+
+    def _tidy(self, *, idle: bool) -> None:
+        try:
+            self._journal.tidy(idle=idle)
+        except JournalError as fault:  # the tail holds what the database does not take
+            self._log("error", "journal_not_folded", {"error": str(fault)})
+
+    def _save_state(self, after_entries: int) -> None:
+        try:
+            self._service.save_state(after_entries)
+        except JournalError as fault:  # the entries hold the same state; only the next start takes longer
+            self._log("warning", "state_not_saved", {"error": str(fault)})
 
     def _flush_events(self, keep: int) -> None:
         """Log what has happened, until so many events are left for a quieter moment."""
@@ -195,7 +218,7 @@ def _bind(
 ) -> "zmq.Socket[bytes]":
     socket: zmq.Socket[bytes] = context.socket(zmq.ROUTER)
     socket.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
-    socket.setsockopt(zmq.RCVTIMEO, _RECEIVE_TIMEOUT_MS)
+    socket.setsockopt(zmq.RCVTIMEO, _IDLE_TIMEOUT_MS)
     socket.setsockopt(zmq.SNDTIMEO, 0)
     socket.setsockopt(zmq.LINGER, 0)
     socket.setsockopt(zmq.RCVHWM, _MAX_WAITING)

@@ -47,6 +47,7 @@ class Service:
         self._journal = journal
         self._clock = clock
         self.events: deque[Event] = deque()
+        self._saved_seq = journal.next_seq
         self._restore()
         self._handlers: dict[type, Callable[[Any, Desk, bytes, int], bytes]] = {
             wire.SizeRequest: self._size,
@@ -91,6 +92,14 @@ class Service:
             except JournalError as fault:
                 self.events.append(Event("error", "journal_failed", {"error": str(fault)}))
 
+    def save_state(self, after_entries: int = 0) -> None:
+        """Keep every account's whole state, if at least so many entries were written since the last time."""
+        if self._journal.next_seq - self._saved_seq < after_entries:
+            return
+        self._saved_seq = self._journal.next_seq
+        for desk in self._desks.values():
+            self._journal.save_state(desk.login, desk.whole_state())
+
     def prune(self, keep_hours: float) -> None:
         """Forget replies to queries older than so many hours."""
         self._journal.prune_queries(self._clock.now_ms() - int(keep_hours * 3_600_000))
@@ -106,7 +115,7 @@ class Service:
             desk = self._desk(request.account, incoming.allowed)
             known = self._journal.find(desk.login, request.id)
             if known is not None:
-                return _repeat(request, incoming.body, *known)
+                return self._repeat(request, incoming.body, *known)
             return self._handlers[type(request)](request, desk, incoming.body, now_ms)
         except ProtocolError as error:
             return self._refuse(identify(error, incoming.body), incoming, now_ms)
@@ -116,6 +125,12 @@ class Service:
             self.events.append(Event("error", "defect", {"traceback": traceback.format_exc()}))
             error = ProtocolError("internal", "The daemon met a defect; its log has the details.")
             return encode(error_reply(identify(error, incoming.body), now_ms))
+
+    def _repeat(self, request: wire.Request, body: bytes, stored_request: bytes, stored_reply: bytes) -> bytes:
+        """The stored reply, if the request is the stored one: the same bytes, or the same fields written differently."""
+        if stored_request == _fingerprint(body) or _means(stored_request, request):
+            return stored_reply
+        return encode(error_reply(identify(_reused(request.id), body), self._clock.now_ms()))
 
     def _desk(self, account: int | None, allowed: Collection[int] | None) -> Desk:
         if account is None:
@@ -166,6 +181,7 @@ class Service:
         """Journal one step, and only then let it count."""
         self._journal.append(
             Entry(
+                seq=self._journal.next_seq,
                 account=desk.login,
                 id=request_id,
                 type=kind,
@@ -238,17 +254,11 @@ def _fingerprint(body: bytes) -> bytes:
     return body if len(body) <= 4096 else b"blake2b:" + hashlib.blake2b(body, digest_size=32).digest()
 
 
-def _repeat(request: wire.Request, body: bytes, stored_request: bytes, stored_reply: bytes) -> bytes:
-    """The stored reply, if the request is the stored one: the same bytes, or the same fields written differently."""
-    if stored_request == _fingerprint(body):
-        return stored_reply
+def _means(stored_request: bytes, request: wire.Request) -> bool:
     try:
-        same = decode_request(stored_request) == request
+        return decode_request(stored_request) == request
     except ProtocolError:
-        same = False
-    if same:
-        return stored_reply
-    raise _reused(request.id)
+        return False
 
 
 def _reused(request_id: str) -> ProtocolError:

@@ -7,7 +7,7 @@ import typer
 
 from bridge.cli import options
 from bridge.cli.folders import CONFIG_FILE, settings_of
-from bridge.cli.screen import GOOD, facts, line, money, print_json, screen, show, table
+from bridge.cli.screen import GOOD, facts, line, lines, money, print_json, screen, show, table
 from bridge.errors import ConfigError
 from bridge.settings import AccountSettings, Settings, policy_hash, write_defaults
 from bridge.settings.defaults import Preset
@@ -27,13 +27,11 @@ def init(
     written = write_defaults(folder, preset)
     console = screen()
     line(console, f"Written, preset {preset}:", GOOD)
-    for path in written:
-        line(console, f"  {path}")
-    line(console, "Next:")
-    line(
-        console, f"  1. Put your account into {folder / CONFIG_FILE}, then: lotbridge check --config {_quoted(folder)}"
-    )
-    line(console, f"  2. Start the daemon: lotbridge serve --config {_quoted(folder)}")
+    lines(console, *map(str, written))
+    line(console, f"1. Put your account into {CONFIG_FILE} there, and check it:")
+    lines(console, f"lotbridge check --config {_quoted(folder)}")
+    line(console, "2. Start the daemon:")
+    lines(console, f"lotbridge serve --config {_quoted(folder)}")
 
 
 def check(config: options.Config = None, as_json: options.Json = False) -> None:

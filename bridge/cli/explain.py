@@ -1,8 +1,9 @@
 """`lotbridge explain`: a past decision from the journal, recomputed and compared."""
 
 import re
+import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,9 +11,9 @@ import msgspec
 import typer
 from rich.console import Console
 
-from bridge.cli import options
+from bridge.cli import folders, options
 from bridge.cli.evidence import draw_evidence, draw_request
-from bridge.cli.folders import find_config, sample_journal, settings_of
+from bridge.cli.folders import find_config, settings_of
 from bridge.cli.screen import BAD, GOOD, QUIET, line, lots_of, minute_utc, money, print_json, screen, show, table, utc
 from bridge.cli.waterfall import draw
 from bridge.errors import JournalError
@@ -46,18 +47,27 @@ def explain(
     """
     if decision is not None and last is not None:
         raise typer.BadParameter("Either a decision or --last, not both.", param_hint="--last")
-    with closing(JournalReader(_journal(config, journal))) as reader:
+    with _opened(_journal(config, journal)) as reader:
         if last is not None:
             _list(reader.latest("size", last), as_json)
             return
-        seq, entry = _find(reader, decision)
+        entry = _find(reader, decision)
         result = recompute(reader, entry)
     if as_json:
-        print_json(_as_json(seq, entry, result))
+        print_json(_as_json(entry, result))
     else:
-        _show(screen(), seq, entry, result)
+        _show(screen(), entry, result)
     if result.evidence is not None and not result.identical:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[JournalReader]:
+    try:
+        with closing(JournalReader(path)) as reader:
+            yield reader
+    except sqlite3.Error as fault:
+        raise JournalError(f"The journal {path} cannot be read: {fault}.") from fault
 
 
 def _journal(config: Path | None, journal: Path | None) -> Path:
@@ -67,10 +77,10 @@ def _journal(config: Path | None, journal: Path | None) -> Path:
     folder = find_config(config)
     if folder is not None:
         return load(folder).journal.path
-    return sample_journal() if sample_journal().is_file() else settings_of(None).journal.path
+    return folders.sample_journal() if folders.sample_journal().is_file() else settings_of(None).journal.path
 
 
-def _find(reader: JournalReader, key: str | None) -> tuple[int, Entry]:
+def _find(reader: JournalReader, key: str | None) -> Entry:
     if key is None:
         newest = reader.latest("size", 1)
         if not newest:
@@ -79,27 +89,26 @@ def _find(reader: JournalReader, key: str | None) -> tuple[int, Entry]:
     match = _KEY.fullmatch(key)
     if match is None:
         raise typer.BadParameter(f"{key!r} is no decision; they are called d1, d2 and so on.", param_hint="DECISION")
-    seq = int(match[1])
-    entry = reader.entry(seq)
+    entry = reader.entry(int(match[1]))
     if entry is None or entry.type != "size":
         what = "nothing" if entry is None else f"an entry of type {entry.type}"
         raise JournalError(f"The journal holds {what} under {key}. `lotbridge explain --last 20` lists decisions.")
-    return seq, entry
+    return entry
 
 
-def _list(found: list[tuple[int, Entry]], as_json: bool) -> None:
-    rows = [(seq, entry, reply) for seq, entry, reply in _decoded(found)]
+def _list(found: list[Entry], as_json: bool) -> None:
+    rows = [(entry, _reply(entry)) for entry in found]
     if as_json:
-        print_json([{"decision": f"d{seq}", "account": entry.account, "reply": reply} for seq, entry, reply in rows])
+        print_json([{"decision": f"d{entry.seq}", "account": entry.account, "reply": reply} for entry, reply in rows])
         return
     console = screen()
     if not rows:
         line(console, "The journal holds no decision yet.")
         return
     made = table(console, "decision", "time (UTC)", "account", "lots", "risk", "why", right=("lots", "risk"))
-    for seq, entry, reply in rows:
+    for entry, reply in rows:
         made.add_row(
-            f"d{seq}",
+            f"d{entry.seq}",
             minute_utc(entry.at_ms).removesuffix(" UTC"),
             str(entry.account),
             lots_of(reply.lots),
@@ -110,16 +119,15 @@ def _list(found: list[tuple[int, Entry]], as_json: bool) -> None:
     show(console, made)
 
 
-def _decoded(found: list[tuple[int, Entry]]) -> Iterator[tuple[int, Entry, SizeReply]]:
-    for seq, entry in found:
-        try:
-            yield seq, entry, msgspec.json.decode(entry.reply or b"", type=SizeReply)
-        except msgspec.MsgspecError as fault:
-            raise JournalError(f"Decision d{seq} cannot be read from the journal: {fault}.") from fault
+def _reply(entry: Entry) -> SizeReply:
+    try:
+        return msgspec.json.decode(entry.reply or b"", type=SizeReply)
+    except msgspec.MsgspecError as fault:
+        raise JournalError(f"Decision d{entry.seq} cannot be read from the journal: {fault}.") from fault
 
 
-def _show(console: Console, seq: int, entry: Entry, result: Recomputed) -> None:
-    line(console, f"Decision d{seq} of {utc(entry.at_ms)}, account {entry.account}", "bold")
+def _show(console: Console, entry: Entry, result: Recomputed) -> None:
+    line(console, f"Decision d{entry.seq} of {utc(entry.at_ms)}, account {entry.account}", "bold")
     signal = None if result.evidence is None else result.evidence.signal
     draw_request(console, result.request, signal)
     if result.evidence is not None:
@@ -147,11 +155,11 @@ def _verdict(console: Console, result: Recomputed) -> None:
         show(console, made)
 
 
-def _as_json(seq: int, entry: Entry, result: Recomputed) -> dict[str, Any]:
+def _as_json(entry: Entry, result: Recomputed) -> dict[str, Any]:
     verdict = "nothing_to_compute" if result.evidence is None else "identical" if result.identical else "different"
     evidence = result.evidence
     return {
-        "decision": f"d{seq}",
+        "decision": f"d{entry.seq}",
         "account": entry.account,
         "at_ms": entry.at_ms,
         "request": result.request,

@@ -4,7 +4,7 @@ import dataclasses
 import tempfile
 from pathlib import Path
 
-from bridge.cli.folders import sample_journal
+from bridge.cli import folders
 from bridge.errors import ConfigError
 from bridge.settings import AccountSettings, MarketSettings, Settings, load, write_defaults
 from bridge.settings.field_checks import is_loopback
@@ -22,7 +22,7 @@ def sample_account() -> AccountSettings:
 def sample_settings(journal: Path | None = None, bind: str | None = None) -> Settings:
     """Settings for the sample market without a configuration folder. Raises ConfigError for a bad address."""
     settings = _shipped()
-    path = (sample_journal() if journal is None else journal).absolute()
+    path = (folders.sample_journal() if journal is None else journal).absolute()
     server = settings.server if bind is None else dataclasses.replace(settings.server, bind=_loopback(bind))
     return dataclasses.replace(
         settings, folder=path.parent, server=server, journal=dataclasses.replace(settings.journal, path=path)

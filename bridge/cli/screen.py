@@ -19,7 +19,8 @@ from rich.text import Text
 GOOD, BAD, NOTE, QUIET = "green", "red", "yellow", "dim"
 
 _PLAIN_HEAD = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
-_TENTH_LOTS = Decimal("0.0001")
+_BEYOND_COUNTING = 1e9
+_DECIMALS = Decimal("0.0001")
 
 
 def screen(*, stderr: bool = False) -> Console:
@@ -76,6 +77,8 @@ def money(amount: float | None, currency: str = "") -> str:
 
 def lots_of(lots: float) -> str:
     """A volume as it is traded."""
+    if lots == 0:
+        return "0"
     return f"{lots:.2f}" if round(lots, 2) == lots else f"{lots:.10g}"
 
 
@@ -83,7 +86,9 @@ def ceiling(lots: float | None) -> str:
     """A ceiling in lots, never shown higher than it is."""
     if lots is None:
         return "no limit"
-    return str(Decimal(repr(lots)).quantize(_TENTH_LOTS, rounding=ROUND_FLOOR))
+    if lots >= _BEYOND_COUNTING:
+        return f"{lots:.4g}"
+    return str(Decimal(repr(lots)).quantize(_DECIMALS, rounding=ROUND_FLOOR))
 
 
 def short_ceiling(lots: float | None) -> str:

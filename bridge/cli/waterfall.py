@@ -15,13 +15,16 @@ _HALF = 5
 def draw(console: Console, symbol: str, side: str, reply: SizeReply) -> None:
     """The whole answer. Whatever the daemon did not get to is left out."""
     _headline(console, symbol, side, reply)
-    line(console, prices(("entry", reply.entry), ("stop", reply.stop_loss), ("target", reply.take_profit)))
+    known = prices(("entry", reply.entry), ("stop", reply.stop_loss), ("target", reply.take_profit))
+    if known:
+        line(console, known)
     if reply.factors:
         _factors(console, reply.factors)
     if reply.caps:
         _budget(console, reply)
         _caps(console, reply)
-    line(console, outcome(reply), "bold" if reply.code is None else BAD)
+    if reply.binding is not None:
+        line(console, outcome(reply), "bold" if reply.code is None else BAD)
 
 
 def outcome(reply: SizeReply) -> str:

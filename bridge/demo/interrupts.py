@@ -5,6 +5,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+_CTRL_C_EXIT = 130
 
 
 class Interrupts:
@@ -17,8 +18,9 @@ class Interrupts:
 
     @property
     def exit_code(self) -> int:
-        """What a shell expects of a process that ended for this signal: 130 for Ctrl-C."""
-        return 128 + (self.number or signal.SIGINT)
+        """What a shell expects of a process that ended for this signal: 130 for Ctrl-C, and so for Ctrl-Break."""
+        pressed = self.number in (signal.SIGINT, getattr(signal, "SIGBREAK", None))
+        return _CTRL_C_EXIT if pressed or self.number is None else 128 + self.number
 
     def check(self) -> None:
         """Raise KeyboardInterrupt if a signal has come."""

@@ -6,12 +6,16 @@ from collections.abc import Callable
 from bridge.client import Client
 from bridge.demo.errors import DemoError
 from bridge.demo.records import Asked, Outcome, Record
+from bridge.demo.schedule import TIMEFRAME
 from bridge.demo.strategy import NAME, CrossEA, Idea
 from bridge.market.broker import SimulatedBroker
 from bridge.market.broker_types import Refusal
 from bridge.market.ea import FeedWriter
+from bridge.market.recording import TIMEFRAME_MS
 from bridge.protocol.messages import SizeReply
 
+REPORT_EVERY_MS = 300_000
+"""How often the terminal reports between bars; a real EA does so every second."""
 _RESYNCS = 3
 """How often the daemon may ask for everything before something must be wrong."""
 
@@ -30,8 +34,10 @@ class Play:
     def bar(self, close_ms: int) -> None:
         """Let time pass until a bar closes, and do what it calls for. Raises ClientError, DemoError."""
         record = self.record
-        self._broker.advance(close_ms)
-        self._report()
+        for moment_ms in range(close_ms - TIMEFRAME_MS[TIMEFRAME] + REPORT_EVERY_MS, close_ms + 1, REPORT_EVERY_MS):
+            if moment_ms > self._broker.now_ms:
+                self._broker.advance(moment_ms)
+                self._report()
         for cross in self._ea.crosses(close_ms):
             self._broker.advance(cross.act_ms)
             self._report()

@@ -23,7 +23,7 @@ _DEADLINE_MS, _ATTEMPTS = 1_000, 5
 
 
 def run(wish: Wish, show: Show, interrupts: Interrupts) -> None:
-    """The whole demo. Raises LotbridgeError, and KeyboardInterrupt if it is stopped before there is anything to show."""
+    """The whole demo. Raises LotbridgeError, and KeyboardInterrupt if stopped before there is anything to show."""
     market = _market(wish, show)
     plan = schedule(market, wish.days)
     if len(plan.days) < wish.days:
@@ -35,9 +35,7 @@ def run(wish: Wish, show: Show, interrupts: Interrupts) -> None:
         interrupts.check()
         with Daemon(folder) as daemon:
             address = daemon.wait_until_ready(interrupts.check)
-            scene = Scene(
-                wish=wish, market=market, schedule=plan, settings=settings, address=address, pid=daemon.pid
-            )
+            scene = Scene(wish=wish, market=market, schedule=plan, settings=settings, address=address, pid=daemon.pid)
             _play(scene, daemon, show, interrupts)
 
 

@@ -73,15 +73,16 @@ class Inputs(Struct, frozen=True, kw_only=True, array_like=True):
 class Changes(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an entry changed in its account's state; carries the new state, so that folding needs no rules."""
 
-    reservation: Reservation | None = None
+    reservations: tuple[Reservation, ...] = ()
     peak_equity: float | None = None
     day_start_ms: int | None = None
     day_anchor: float | None = None
 
 
-class Entry(Struct, frozen=True, kw_only=True):
+class Entry(Struct, frozen=True, kw_only=True, tag="entry", tag_field="record", array_like=True):
     """One row: a request and its reply, or a change without a request (then `id` and `reply` are None)."""
 
+    seq: int
     account: int
     id: str | None
     type: Literal["size", "fill", "release", "snapshot", "status", "ping", "error", "event"]
@@ -90,3 +91,13 @@ class Entry(Struct, frozen=True, kw_only=True):
     reply: bytes | None = None
     inputs: bytes | None = None
     changes: bytes | None = None
+
+
+class StoredPart(Struct, frozen=True, tag="part", tag_field="record", array_like=True):
+    """A part with its number, encoded."""
+
+    part: int
+    body: bytes
+
+
+Record = Entry | StoredPart

@@ -1,11 +1,11 @@
-"""The durable record, in one SQLite file with one writer. Every row is written before its reply leaves.
+"""The durable record: one SQLite file with one writer, and a tail of the newest entries beside it.
 
-The write-ahead log grows while the daemon is busy and is folded into the file when it is idle, because folding takes
-milliseconds. Pages are small: a decision is about 4 KB, and larger pages would write more than they hold.
+Every step is in the tail before its reply leaves. When the daemon is idle, the tail is folded into the database, where
+other processes can read it; a daemon that starts folds whatever the last one left.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -14,7 +14,8 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from bridge.errors import JournalError
-from bridge.journal.records import Entry, Part
+from bridge.journal.records import Entry, Part, Record, StoredPart
+from bridge.journal.tail import Tail, frame
 
 _APPLICATION_ID = 0x4C6F7442  # "LotB"
 _SCHEMA_VERSION = 1
@@ -25,16 +26,18 @@ CREATE TABLE entries(
     request BLOB, reply BLOB, inputs BLOB, changes BLOB
 );
 CREATE UNIQUE INDEX entries_by_id ON entries(account, id);
-CREATE INDEX entries_with_changes ON entries(account, seq) WHERE changes IS NOT NULL;
+CREATE TABLE states(account INTEGER PRIMARY KEY, seq INTEGER NOT NULL, changes BLOB NOT NULL);
 """
-_INSERT = "INSERT INTO entries(seq,account,id,type,at_ms,request,reply,inputs,changes) VALUES(?,?,?,?,?,?,?,?,?)"
+_COLUMNS = "seq,account,id,type,at_ms,request,reply,inputs,changes"
+_INSERT = f"INSERT OR IGNORE INTO entries({_COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?)"
+_INSERT_PART = "INSERT OR IGNORE INTO parts(part,body) VALUES(?,?)"
 _FIND = "SELECT request, reply FROM entries WHERE account = ? AND id = ?"
-_COLUMNS = "account,id,type,at_ms,request,reply,inputs,changes"
-_IDLE_WAL_BYTES = 4 * 1024 * 1024
-_BUSY_WAL_BYTES = 256 * 1024 * 1024
+_TAIL_BYTES = 64 * 1024 * 1024
 _PARTS_REMEMBERED = 512
 
 _T = TypeVar("_T")
+_encode = msgspec.msgpack.Encoder().encode
+_decode_record = msgspec.msgpack.Decoder(Record).decode
 
 
 class Journal:
@@ -43,42 +46,35 @@ class Journal:
     def __init__(self, path: Path, sync: Literal["normal", "full"] = "normal") -> None:
         self.path = path
         self._lock = _take_lock(path)
-        self._parts: dict[tuple[int, ...], tuple[Any, int]] = {}
+        self._parts: dict[tuple[int, ...], tuple[tuple[object, ...], int]] = {}
+        self._records: list[Record] = []
+        self._by_id: dict[tuple[int, str], Entry] = {}
+        self._batch: list[Record] | None = None
         try:
             self._db = _open_for_writing(path, sync)
-            self._next_seq = 1 + self._scalar("SELECT coalesce(max(seq), 0) FROM entries")
+            self._tail = _open_tail(path, sync)
+            self._recover()
+            self.next_seq = 1 + self._scalar("SELECT coalesce(max(seq), 0) FROM entries")
             self._next_part = 1 + self._scalar("SELECT coalesce(max(part), 0) FROM parts")
         except BaseException:
             self._lock.release()
             raise
-        self._wal = path.with_name(path.name + "-wal")
-
-    @property
-    def next_seq(self) -> int:
-        """The number the next entry will have; its decision and reservation are named after it."""
-        return self._next_seq
 
     def find(self, account: int, request_id: str) -> tuple[bytes, bytes] | None:
         """The request and the reply stored under an id, or None."""
+        entry = self._by_id.get((account, request_id))
+        if entry is not None:
+            return entry.request or b"", entry.reply or b""
         try:
             row: tuple[bytes, bytes] | None = self._db.execute(_FIND, (account, request_id)).fetchone()
         except sqlite3.Error as fault:
-            raise self._unwritable(fault) from fault
+            raise self._unusable(fault) from fault
         return row
 
-    def append(self, entry: Entry) -> int:
-        """Write one entry and return its number. Raises JournalError; then nothing is written."""
-        seq = self._next_seq
-        row = (
-            seq, entry.account, entry.id, entry.type, entry.at_ms,
-            entry.request, entry.reply, entry.inputs, entry.changes,
-        )  # fmt: skip
-        try:
-            self._db.execute(_INSERT, row)
-        except sqlite3.Error as fault:
-            raise self._unwritable(fault) from fault
-        self._next_seq = seq + 1
-        return seq
+    def append(self, entry: Entry) -> None:
+        """Write one entry; its number must be `next_seq`, and its id new. Raises JournalError, and nothing is written."""
+        self._keep(entry)
+        self.next_seq += 1
 
     def part(self, make: Callable[[], Part], *identity: object) -> int:
         """The number of a piece of evidence; made and written the first time these very objects are seen."""
@@ -87,61 +83,126 @@ class Journal:
         if known is not None:
             return known[1]
         number = self._next_part
-        try:
-            self._db.execute("INSERT INTO parts(part,body) VALUES(?,?)", (number, msgspec.msgpack.encode(make())))
-        except sqlite3.Error as fault:
-            raise self._unwritable(fault) from fault
+        self._keep(StoredPart(number, _encode(make())))
         self._next_part = number + 1
         if len(self._parts) >= _PARTS_REMEMBERED:
             del self._parts[next(iter(self._parts))]
         # Holding the objects keeps their ids from being given to others.
-        self._parts[key] = (identity, number)
+        self._parts[key] = identity, number
         return number
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Everything written inside is written as one, or not at all. Raises JournalError."""
-        before = self._next_seq, self._next_part, dict(self._parts)
+        """Everything written inside reaches the disk with one write, or not at all. Raises JournalError."""
+        before = self.next_seq, self._next_part, dict(self._parts)
+        batch: list[Record] = []
+        self._batch = batch
         try:
-            self._db.execute("BEGIN")
             yield
-            self._db.execute("COMMIT")
-        except BaseException as fault:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            self._next_seq, self._next_part, self._parts = before
-            if isinstance(fault, sqlite3.Error):
-                raise self._unwritable(fault) from fault
+            self._batch = None
+            self._write(batch)
+        except BaseException:
+            for record in batch:
+                self._forget(record)
+            self.next_seq, self._next_part, self._parts = before
             raise
+        finally:
+            self._batch = None
 
     def changes(self, account: int) -> Iterator[bytes]:
-        """Every change of an account's state, oldest first."""
-        query = "SELECT changes FROM entries WHERE account = ? AND changes IS NOT NULL ORDER BY seq"
-        for (body,) in self._db.execute(query, (account,)):
+        """Every change of an account's state since its last `save_state`, oldest first, after the saved state itself."""
+        self.fold()
+        since = 0
+        for seq, saved in self._db.execute("SELECT seq, changes FROM states WHERE account = ?", (account,)):
+            since = seq
+            yield saved
+        query = "SELECT changes FROM entries WHERE seq > ? AND account = ? AND changes IS NOT NULL ORDER BY seq"
+        for (body,) in self._db.execute(query, (since, account)):
             yield body
 
-    def tidy(self, *, idle: bool) -> None:
-        """Fold the write-ahead log into the file if it has grown: a little when idle, a lot otherwise."""
-        try:
-            size = self._wal.stat().st_size
-        except OSError:
+    def fold(self) -> None:
+        """Move the tail into the database. Raises JournalError; then the tail stays as it is."""
+        if not self._records:
             return
-        if size > (_IDLE_WAL_BYTES if idle else _BUSY_WAL_BYTES):
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)" if idle else "PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        try:
+            self._insert(self._records)
+            self._tail.clear()
+        except (sqlite3.Error, OSError) as fault:
+            raise self._unusable(fault) from fault
+        self._records = []
+        self._by_id = {}
+
+    def save_state(self, account: int, changes: bytes) -> None:
+        """Keep an account's whole state, so that a restart need not read the journal from its beginning."""
+        self.fold()
+        self._execute("INSERT OR REPLACE INTO states(account,seq,changes) VALUES(?,?,?)", (account, self.next_seq - 1, changes))
+
+    def tidy(self, *, idle: bool) -> None:
+        """Fold when there is time, or when the tail has grown beyond all measure. Raises JournalError."""
+        if idle or self._tail.size > _TAIL_BYTES:
+            self.fold()
 
     def prune_queries(self, before_ms: int) -> None:
-        """Forget old replies to ping, status and snapshot: nothing is ever recomputed from them."""
-        self._db.execute(
+        """Forget old replies to ping, status and snapshot: nothing is ever recomputed from them. Raises JournalError."""
+        self._execute(
             "DELETE FROM entries WHERE type IN ('ping', 'status', 'snapshot') AND changes IS NULL AND at_ms < ?",
             (before_ms,),
         )
 
     def close(self) -> None:
-        """Fold the log in and let go of the file."""
-        self._db.close()
-        self._lock.release()
+        """Fold what is left, and let go of the files."""
+        try:
+            self.fold()
+        finally:
+            self._tail.close()
+            self._db.close()
+            self._lock.release()
 
-    def _unwritable(self, fault: sqlite3.Error) -> JournalError:
+    def _keep(self, record: Record) -> None:
+        if self._batch is None:
+            self._write([record])
+        else:
+            self._batch.append(record)
+        # Within a batch a later request must find an earlier one; a batch that fails is forgotten again.
+        self._records.append(record)
+        if type(record) is Entry and record.id is not None:
+            self._by_id[record.account, record.id] = record
+
+    def _forget(self, record: Record) -> None:
+        self._records.remove(record)
+        if type(record) is Entry and record.id is not None:
+            self._by_id.pop((record.account, record.id), None)
+
+    def _write(self, records: Sequence[Record]) -> None:
+        try:
+            self._tail.append(b"".join([frame(_encode(record)) for record in records]))
+        except OSError as fault:
+            raise self._unusable(fault) from fault
+
+    def _recover(self) -> None:
+        """Fold what a daemon that died has left."""
+        try:
+            self._records = [_decode_record(body) for body in self._tail.bodies()]
+        except msgspec.MsgspecError as fault:
+            raise _damaged(self.path, fault) from fault
+        self.fold()
+        # A torn record at the end is no record: its reply never left.
+        self._tail.clear()
+
+    def _insert(self, records: Sequence[Record]) -> None:
+        entries = [_row(record) for record in records if isinstance(record, Entry)]
+        parts = [(record.part, record.body) for record in records if isinstance(record, StoredPart)]
+        with _committed(self._db):
+            self._db.executemany(_INSERT_PART, parts)
+            self._db.executemany(_INSERT, entries)
+
+    def _execute(self, statement: str, values: tuple[object, ...]) -> None:
+        try:
+            self._db.execute(statement, values)
+        except sqlite3.Error as fault:
+            raise self._unusable(fault) from fault
+
+    def _unusable(self, fault: Exception) -> JournalError:
         return JournalError(f"The journal {self.path} cannot be used ({fault}). Check its disk's space and permissions.")
 
     def _scalar(self, query: str) -> int:
@@ -162,10 +223,10 @@ class JournalReader:
         row = self._db.execute(f"SELECT {_COLUMNS} FROM entries WHERE seq = ?", (seq,)).fetchone()  # noqa: S608 - constant
         return None if row is None else _entry(row)
 
-    def latest(self, kind: str, count: int) -> list[tuple[int, Entry]]:
-        """The newest entries of one type with their numbers, newest first."""
-        query = f"SELECT seq,{_COLUMNS} FROM entries WHERE type = ? ORDER BY seq DESC LIMIT ?"  # noqa: S608 - constant
-        return [(row[0], _entry(row[1:])) for row in self._db.execute(query, (kind, count))]
+    def latest(self, kind: str, count: int) -> list[Entry]:
+        """The newest entries of one type, newest first."""
+        query = f"SELECT {_COLUMNS} FROM entries WHERE type = ? ORDER BY seq DESC LIMIT ?"  # noqa: S608 - constant
+        return [_entry(row) for row in self._db.execute(query, (kind, count))]
 
     def part(self, number: int, kind: type[_T]) -> _T:
         """A piece of evidence by its number."""
@@ -181,6 +242,29 @@ class JournalReader:
 
 def _entry(row: tuple[Any, ...]) -> Entry:
     return Entry(**dict(zip(_COLUMNS.split(","), row, strict=True)))
+
+
+def _row(entry: Entry) -> tuple[Any, ...]:
+    return tuple(getattr(entry, column) for column in _COLUMNS.split(","))
+
+
+@contextmanager
+def _committed(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("BEGIN")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def _open_tail(path: Path, sync: str) -> Tail:
+    try:
+        return Tail(path.with_name(path.name + "-tail"), sync=sync == "full")
+    except OSError as fault:
+        raise JournalError(f"{path}-tail cannot be opened: {fault.strerror or fault}. Check its permissions.") from fault
 
 
 def _take_lock(path: Path) -> FileLock:
@@ -200,16 +284,13 @@ def _open_for_writing(path: Path, sync: str) -> sqlite3.Connection:
     try:
         # One thread uses it at a time, though not always the one that opened it.
         db = sqlite3.connect(path, isolation_level=None, timeout=1.0, check_same_thread=False)
-        if fresh:
-            db.execute("PRAGMA page_size = 1024")
         db.execute("PRAGMA journal_mode = WAL").fetchall()
         db.execute(f"PRAGMA synchronous = {'FULL' if sync == 'full' else 'NORMAL'}")
-        db.execute("PRAGMA wal_autocheckpoint = 0")
         if fresh:
             _create(db)
         _check_identity(db, path)
     except sqlite3.DatabaseError as fault:
-        raise _unusable(path, fault) from fault
+        raise _damaged(path, fault) from fault
     return db
 
 
@@ -224,16 +305,16 @@ def _check_identity(db: sqlite3.Connection, path: Path) -> None:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         faults = db.execute("PRAGMA quick_check(1)").fetchone()[0] if application == _APPLICATION_ID else "ok"
     except sqlite3.DatabaseError as fault:
-        raise _unusable(path, fault) from fault
+        raise _damaged(path, fault) from fault
     if application != _APPLICATION_ID:
         raise JournalError(f"{path} is not a lotbridge journal. Give the daemon its own [journal] path.")
     if version != _SCHEMA_VERSION:
         raise JournalError(f"{path} has version {version}, this lotbridge writes {_SCHEMA_VERSION}. Update lotbridge.")
     if faults != "ok":
-        raise _unusable(path, faults)
+        raise _damaged(path, faults)
 
 
-def _unusable(path: Path, fault: object) -> JournalError:
+def _damaged(path: Path, fault: object) -> JournalError:
     return JournalError(
         f"The journal {path} is damaged or cannot be used ({fault}). Make sure that no EA trades, move the file away, "
         "and start again: open reservations are then forgotten."

@@ -1,6 +1,7 @@
 """Time and fills of the simulated broker: ticks in order, and everything that acts by itself on the way."""
 
 import math
+from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ from sizing.snapshot import Quote, Side, SymbolSpec
 DAY_MS = 86_400_000
 STOP_OUT_LEVEL = 0.5
 """Equity over margin at which the broker closes the largest loser."""
+RESTATE_MS = 60_000
+"""How often the symbols' tick values follow the rates, in market time."""
 BOUND_SLACK = 0.1
 """Share by which exchange rates may move within a day before the quick stop-out test could be wrong."""
 
@@ -64,6 +67,8 @@ class BrokerEngine:
         self.now_ms = market.start_ms
         self.money = TerminalMoney(self.specs, currency, leverage, self.quote)
         self._tapes = {name: Tape(recorded.ticks) for name, recorded in market.symbols.items()}
+        self._first_money = TerminalMoney(self.specs, currency, leverage, self._first_quote)
+        self._restated_ms = self.now_ms
         self._ledger = Ledger(market, self.money, hedging=hedging)
         self._settle(self.now_ms)
 
@@ -123,12 +128,42 @@ class BrokerEngine:
         while self.now_ms < to_ms:
             if not self._ledger.holdings and not self._ledger.working:
                 self._settle(to_ms)
-                return
+                break
             midnight = (self.now_ms // DAY_MS + 1) * DAY_MS
             self._run(min(to_ms, midnight - 1))
             if midnight <= to_ms:
                 self._charge_swaps(midnight)
                 self._run(midnight)
+        if self.now_ms - self._restated_ms >= RESTATE_MS:
+            self._restated_ms = self.now_ms
+            self._restate()
+
+    def _restate(self) -> None:
+        """Bring tick values to the rates of the moment, as a terminal shows them; a recording has those of its start.
+
+        A spec whose values stay the same stays the same object.
+        """
+        for name, recorded in self.market.symbols.items():
+            spec, currency = recorded.spec, recorded.spec.currency_profit
+            gain, gain_then = self.money.convert(1.0, currency), self._first_money.convert(1.0, currency)
+            loss, loss_then = self.money.convert(-1.0, currency), self._first_money.convert(-1.0, currency)
+            if not (gain and gain_then and loss and loss_then):
+                continue
+            restated = replace(
+                spec,
+                trade_tick_value=round(spec.trade_tick_value * gain / gain_then, 8),
+                trade_tick_value_profit=round(spec.trade_tick_value_profit * gain / gain_then, 8),
+                trade_tick_value_loss=round(spec.trade_tick_value_loss * loss / loss_then, 8),
+            )
+            if restated != self.specs[name]:
+                self.specs[name] = restated
+
+    def _first_quote(self, symbol: str) -> Quote | None:
+        recorded = self.market.symbols.get(symbol)
+        if recorded is None:
+            return None
+        ticks = recorded.ticks
+        return Quote(float(ticks.bid[0]), float(ticks.ask[0]), int(ticks.time_ms[0]))
 
     def _settle(self, ms: int) -> None:
         """Read every tape up to `ms`, where nothing happens on the way."""

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 CHECKS_EVERY_MS = 60_000
 SYMBOLS_EVERY_MS = 6 * 3_600_000
-"""Figures of symbols rarely change; they are repeated well within the day that they count as fresh."""
+"""Figures of symbols are sent when they change, and repeated well within the day that they count as fresh."""
 RATES_PER_MESSAGE, DEALS_PER_MESSAGE, SYMBOLS_PER_MESSAGE, CHECKS_PER_MESSAGE = 1_200, 500, 120, 500
 """Each fills a body to less than 200 KB, of the 256 KB that are allowed."""
 
@@ -67,6 +67,7 @@ class FeedWriter:
         self._sent_bars: dict[tuple[str, str], int] = {}
         self._sent_deals = 0
         self._sent_quotes: dict[str, Quote] = {}
+        self._sent_specs: dict[str, SymbolSpec] = {}
         self._sent_positions: tuple[Position, ...] | None = None
         self._sent_orders: tuple[Working, ...] | None = None
         self._checks_ms = self._symbols_ms = -SYMBOLS_EVERY_MS
@@ -118,10 +119,13 @@ class FeedWriter:
         return parts
 
     def _symbols(self) -> list[SymbolInfo]:
-        if self.broker.now_ms - self._symbols_ms < SYMBOLS_EVERY_MS:
-            return []
-        self._symbols_ms = self.broker.now_ms
-        return [_symbol_info(spec) for spec in self.broker.specs.values()]
+        """Figures that have changed, as tick values do with the rates; all of them every few hours."""
+        if self.broker.now_ms - self._symbols_ms >= SYMBOLS_EVERY_MS:
+            self._symbols_ms = self.broker.now_ms
+            self._sent_specs.clear()
+        changed = {name: spec for name, spec in self.broker.specs.items() if self._sent_specs.get(name) is not spec}
+        self._sent_specs.update(changed)
+        return [_symbol_info(spec) for spec in changed.values()]
 
     def _checks(self) -> list[CheckInfo]:
         if self.broker.now_ms - self._checks_ms < CHECKS_EVERY_MS:

@@ -1,0 +1,100 @@
+"""`check`, `init`, and every command that needs a configuration folder."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+
+
+def test_init_writes_a_folder_that_check_accepts(run: Run, tmp_path: Path) -> None:
+    """The two next steps work as printed, on a path with spaces and letters beyond ASCII."""
+    folder = tmp_path / "my config é"
+    outcome = run("init", folder)
+    assert outcome.code == 0
+    assert str(folder / "bridge.toml") in outcome.out
+    assert f'lotbridge check --config "{folder}"' in outcome.out
+    assert f'lotbridge serve --config "{folder}"' in outcome.out
+    outcome = run("check", "--config", folder)
+    assert outcome.code == 0
+    assert "1000001" in outcome.out
+    assert "ftmo-2step" in outcome.out
+
+
+def test_init_overwrites_nothing(run: Run, tmp_path: Path) -> None:
+    """A second init is exit code 2."""
+    run("init", tmp_path / "config")
+    before = (tmp_path / "config" / "bridge.toml").read_bytes()
+    outcome = run("init", tmp_path / "config", "--preset", "leveraged")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "nothing is overwritten" in outcome.err
+    assert (tmp_path / "config" / "bridge.toml").read_bytes() == before
+
+
+def test_check_as_json(run: Run, tmp_path: Path) -> None:
+    """The summary for programs; the default folder is ./config."""
+    run("init", tmp_path / "config", "--preset", "leveraged")
+    answer = json.loads(run("check", "--json").out)
+    assert answer["ok"] is True
+    assert answer["bind"] == "tcp://127.0.0.1:5757"
+    assert answer["accounts"][0]["firm"] == "ftmo-2step"
+    assert len(answer["accounts"][0]["policy_hash"]) == 16
+
+
+def test_the_user_folder_is_found(run: Run, tmp_path: Path) -> None:
+    """Without ./config the user's own folder counts."""
+    run("init", tmp_path / "user config")
+    assert json.loads(run("check", "--json").out)["folder"] == str(tmp_path / "user config")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("serve",), ("check",), ("explain",), ("check", "--config", "no"), ("serve", "--config", "no")],
+)
+def test_a_missing_configuration_says_how_to_write_one(run: Run, command: tuple[str, ...]) -> None:
+    """One sentence and exit code 2."""
+    outcome = run(*command)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "lotbridge init" in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+
+
+def with_three_mistakes(folder: Path) -> Path:
+    """A folder with one mistake in each of three files."""
+    for name, right, wrong in (
+        ("bridge.toml", 'sync = "normal"', 'sync = "sometimes"'),
+        ("policy.toml", "base_risk_pct", "base_risk_percent"),
+        ("firms/ftmo-2step.toml", "Europe/Prague", "Europe/Praga"),
+    ):
+        path = folder / name
+        text = path.read_text("utf-8")
+        assert right in text
+        path.write_text(text.replace(right, wrong), "utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("command", ["check", "serve", "size X buy", "status", "explain"])
+def test_three_mistakes_are_three_lines(run: Run, tmp_path: Path, command: str) -> None:
+    """Every command that reads the folder lists all problems at once, and nothing is written."""
+    run("init", tmp_path / "config")
+    folder = with_three_mistakes(tmp_path / "config")
+    before = sorted(folder.rglob("*"))
+    outcome = run(*command.split(), "--config", folder)
+    assert (outcome.code, outcome.out) == (2, "")
+    first, *problems = outcome.err.splitlines()
+    assert first == f"Error: 3 problems in {folder}:"
+    assert [problem.split(":")[0].strip() for problem in problems] == [
+        "bridge.toml", "firms/ftmo-2step.toml", "policy.toml",
+    ]  # fmt: skip
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_three_mistakes_as_json(run: Run, tmp_path: Path) -> None:
+    """A list for programs, and exit code 2 all the same."""
+    run("init", tmp_path / "config")
+    outcome = run("check", "--config", with_three_mistakes(tmp_path / "config"), "--json")
+    assert (outcome.code, outcome.err) == (2, "")
+    answer = json.loads(outcome.out)
+    assert answer["ok"] is False
+    assert len(answer["problems"]) == 3

@@ -1,0 +1,77 @@
+"""`codes`, `keys`, `sample-market`, `--version` and the help."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import zmq.auth
+
+from bridge.cli import app
+from bridge.market.store import load
+from bridge.protocol.codes import CODES
+from tests.cli.conftest import Run
+
+
+def test_version(run: Run) -> None:
+    """The installed version."""
+    assert re.fullmatch(r"lotbridge \d+\.\d+\.\d+\S*\n", run("--version").out)
+
+
+def test_every_command_has_a_help(run: Run) -> None:
+    """Plain sentences, and no markup of ours in them."""
+    for command in app.registered_commands:
+        name = command.name or command.callback.__name__
+        outcome = run(name, "--help")
+        assert outcome.code == 0
+        assert "Usage: lotbridge" in outcome.out
+        assert "[bold" not in outcome.out
+
+
+def test_codes_lists_every_code(run: Run) -> None:
+    """As a table and as JSON."""
+    shown = run("codes").out
+    listed = {row["code"]: row["remedy"] for row in json.loads(run("codes", "--json").out)}
+    assert listed == CODES
+    assert all(code in shown for code in CODES)
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_keys_are_made_once(run: Run, tmp_path: Path) -> None:
+    """A pair that CURVE accepts; a second call overwrites nothing."""
+    outcome = run("keys", tmp_path / "keys", "server")
+    assert outcome.code == 0
+    public, secret = zmq.auth.load_certificate(tmp_path / "keys" / "server.key_secret")
+    assert secret is not None
+    assert public.decode() in outcome.out
+    assert secret.decode() not in outcome.out
+    again = run("keys", tmp_path / "keys", "server")
+    assert (again.code, again.out) == (2, "")
+    assert "never overwritten" in again.err
+    assert zmq.auth.load_certificate(tmp_path / "keys" / "server.key_secret") == (public, secret)
+
+
+def test_sample_market_is_saved_and_labelled(run: Run, tmp_path: Path) -> None:
+    """A folder that can be read again; saying it twice is fine, another seed is not."""
+    folder = tmp_path / "market"
+    outcome = run("sample-market", folder)
+    assert outcome.code == 0
+    assert outcome.out.startswith("Synthetic market, seed 7: generated, not recorded.\n")
+    market = load(folder)
+    assert market.synthetic
+    assert all(name in outcome.out for name in market.symbols)
+    assert max(map(len, outcome.out.splitlines()[:-1])) <= 80
+    assert run("sample-market", folder).code == 0
+    other = run("sample-market", folder, "--seed", "8")
+    assert (other.code, other.out) == (1, "")
+    assert "nothing is overwritten" in other.err
+
+
+@pytest.mark.parametrize("content", ["notes.txt", "market.json"])
+def test_sample_market_overwrites_nothing(run: Run, tmp_path: Path, content: str) -> None:
+    """A folder that holds something else stays as it is."""
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / content).write_text('{"synthetic": false, "seed": null}')
+    outcome = run("sample-market", tmp_path / "there")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert [path.name for path in (tmp_path / "there").iterdir()] == [content]
