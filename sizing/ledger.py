@@ -9,17 +9,12 @@ Money is kept in whole cents, rounded up, so that the sum of the parts is exact 
 
 import dataclasses
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from sizing.snapshot import Exposure, OrderKind, Side
 
 State = Literal["reserved", "partly_open", "open", "released", "lapsed"]
-
-
-class LedgerError(Exception):
-    """A transition that makes no sense; the message is one sentence for the EA's author."""
 
 
 class Fill(NamedTuple):
@@ -57,6 +52,8 @@ class Reservation:
     @property
     def held_lots(self) -> float:
         """Lots whose money still counts here: promised, or filled but not shown by the terminal yet."""
+        if not self.unseen:
+            return self.rest_lots
         return round(self.rest_lots + math.fsum(each.lots for each in self.unseen), 8)
 
     def held_cents(self, cents_of_all: int) -> int:
@@ -65,36 +62,73 @@ class Reservation:
         return cents_of_all if held == self.lots else math.ceil(cents_of_all * held / self.lots)
 
 
+class _Sum(NamedTuple):
+    """One side of one symbol in whole numbers: lots in hundred-millionths, money in cents."""
+
+    positions: int
+    lots_e8: int
+    risk_cents: int
+    worst_cents: int
+    notional_cents: int
+    margin_cents: int
+
+
+_NOTHING = _Sum(0, 0, 0, 0, 0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """All reservations of one account that still hold money, oldest first; others are in the journal."""
+    """All reservations of one account that still hold money, oldest first; others are in the journal.
+
+    The sums per symbol and side go along with every transition, in whole numbers, so that they are always exactly
+    those of the parts, and asking for them costs nothing however many parts there are.
+    """
 
     reservations: dict[str, Reservation] = field(default_factory=dict)
+    sums: dict[tuple[str, Side], _Sum] = field(default_factory=dict)
 
     def get(self, reservation: str) -> Reservation | None:
         """A reservation that still holds money."""
         return self.reservations.get(reservation)
 
-    def reserve(self, reservation: Reservation) -> "Ledger":
-        """Add a reservation. Raises LedgerError if its id is taken."""
-        if reservation.id in self.reservations:
-            raise LedgerError(f"reservation {reservation.id} exists already")
-        return Ledger({**self.reservations, reservation.id: reservation})
-
     def replace(self, reservation: Reservation) -> "Ledger":
-        """Put a reservation's next state in; one that holds no money any more leaves."""
-        rest = {key: value for key, value in self.reservations.items() if key != reservation.id}
+        """Put a reservation, or its next state, in; one that holds no money any more leaves."""
+        reservations, sums = self.reservations.copy(), self.sums.copy()
+        before = reservations.pop(reservation.id, None)
+        if before is not None:
+            _add(sums, before, -1)
         if reservation.held_lots > 0:
-            rest[reservation.id] = reservation
-        return Ledger(rest)
+            reservations[reservation.id] = reservation
+            _add(sums, reservation, 1)
+        return Ledger(reservations, sums)
 
     def exposures(self) -> tuple[Exposure, ...]:
         """What is promised, by symbol and side, in account currency."""
-        return tuple(_sum(items) for items in _by_side(self.reservations.values()))
+        return tuple(
+            Exposure(symbol, side, count, lots / 1e8, risk / 100, worst / 100, notional / 100, margin / 100)
+            for (symbol, side), (count, lots, risk, worst, notional, margin) in self.sums.items()
+        )
 
     def worst_cents(self) -> int:
         """Worst-case money of all reservations."""
-        return sum(each.held_cents(each.worst_cents) for each in self.reservations.values())
+        return sum(each.worst_cents for each in self.sums.values())
+
+
+def _add(sums: dict[tuple[str, Side], _Sum], reservation: Reservation, sign: int) -> None:
+    key = reservation.symbol, reservation.side
+    old, held = sums.get(key, _NOTHING), reservation.held_lots
+    new = _Sum(
+        old.positions + sign,
+        old.lots_e8 + sign * round(held * 1e8),
+        old.risk_cents + sign * reservation.held_cents(reservation.risk_cents),
+        old.worst_cents + sign * reservation.held_cents(reservation.worst_cents),
+        old.notional_cents + sign * reservation.held_cents(reservation.notional_cents),
+        old.margin_cents + sign * reservation.held_cents(reservation.margin_cents),
+    )
+    if new.positions:
+        sums[key] = new
+    else:
+        del sums[key]
 
 
 def cents(money: float) -> int:
@@ -132,24 +166,4 @@ def seen(reservation: Reservation, ticket: int) -> Reservation:
     """The reservation after the terminal has shown a fill's position, or has shown that it is gone again."""
     return dataclasses.replace(
         reservation, unseen=tuple(each for each in reservation.unseen if each.ticket != ticket)
-    )
-
-
-def _by_side(reservations: Iterable[Reservation]) -> list[list[Reservation]]:
-    groups: dict[tuple[str, str], list[Reservation]] = {}
-    for each in reservations:
-        groups.setdefault((each.symbol, each.side), []).append(each)
-    return list(groups.values())
-
-
-def _sum(items: list[Reservation]) -> Exposure:
-    return Exposure(
-        symbol=items[0].symbol,
-        side=items[0].side,
-        positions=len(items),
-        lots=math.fsum(each.held_lots for each in items),
-        risk=sum(each.held_cents(each.risk_cents) for each in items) / 100,
-        worst=sum(each.held_cents(each.worst_cents) for each in items) / 100,
-        notional=sum(each.held_cents(each.notional_cents) for each in items) / 100,
-        margin=sum(each.held_cents(each.margin_cents) for each in items) / 100,
     )

@@ -1,10 +1,12 @@
-"""A bare pyzmq ROUTER that sends every message back: what a round trip costs before anything is answered.
+"""A bare pyzmq ROUTER: what moving the bytes of a request and of its reply costs, before anything is answered.
 
-Run as `python -m bridge.bench.echo`; prints its address and echoes until its standard input is closed.
+Run as `python -m bridge.bench.echo FILE`; prints its address, and answers every message with the bytes of the file (or
+with the message itself, without one) until its standard input is closed.
 """
 
 import sys
 import threading
+from pathlib import Path
 
 import zmq
 
@@ -14,13 +16,17 @@ def main() -> None:
     socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
     socket.bind("tcp://127.0.0.1:*")
     print(socket.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0"), flush=True)  # noqa: T201 - the address is the output
-    threading.Thread(target=_echo, args=(socket,), daemon=True).start()
+    reply = Path(sys.argv[1]).read_bytes() if len(sys.argv) > 1 else None
+    threading.Thread(target=_echo, args=(socket, reply), daemon=True).start()
     sys.stdin.read()
 
 
-def _echo(socket: "zmq.Socket[bytes]") -> None:
+def _echo(socket: "zmq.Socket[bytes]", reply: bytes | None) -> None:
     while True:
-        socket.send_multipart(socket.recv_multipart())
+        frames = socket.recv_multipart()
+        if reply is not None:
+            frames[-1] = reply
+        socket.send_multipart(frames)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from bridge.settings import (
 )
 
 LOGIN = 1_000_001
+REPLY_FILE = "reply.json"
 
 
 def bench_settings(folder: Path, sync: Literal["normal", "full"]) -> Settings:
@@ -59,9 +60,9 @@ def bench_settings(folder: Path, sync: Literal["normal", "full"]) -> Settings:
 
 
 @contextmanager
-def echo_process() -> Iterator[tuple[str, int]]:
-    """Address and process id of a bare echo."""
-    with _process("bridge.bench.echo") as started:
+def echo_process(folder: Path) -> Iterator[tuple[str, int]]:
+    """Address and process id of a bare peer that answers with the reply kept in `folder`."""
+    with _process("bridge.bench.echo", str(folder / REPLY_FILE)) as started:
         yield started
 
 
@@ -72,12 +73,13 @@ def daemon_process(folder: Path, sync: Literal["normal", "full"]) -> Iterator[tu
         yield started
 
 
-def pin(process_id: int, cores: set[int]) -> bool:
-    """Keep a process on some cores, where the system can."""
+def pin(process_id: int, cores: set[int]) -> set[int]:
+    """Keep a process on some cores, where the system can; the cores it had before. 0 is this process."""
     if not hasattr(os, "sched_setaffinity"):
-        return False
+        return set()
+    before = os.sched_getaffinity(process_id)
     os.sched_setaffinity(process_id, cores)
-    return True
+    return before
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.text import Text
 
+from bridge.cli.bench import bench
 from bridge.cli.codes import codes
 from bridge.cli.config import check, init
 from bridge.cli.explain import explain
@@ -38,7 +39,7 @@ app.command("sample-market")(sample_market_command)
 app.command()(keys)
 app.command()(codes)
 # To enable the demo: `from bridge.cli.demo import demo` above, and here `app.command()(demo)`.
-# To enable the benchmark: `from bridge.cli.bench import bench` above, and here `app.command()(bench)`.
+app.command()(bench)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,5 +1,6 @@
 """`lotbridge demo`: the daemon, a simulated terminal and an example EA, for a few trading days."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,7 @@ import typer
 
 from bridge.cli import options
 from bridge.cli.screen import screen
-from bridge.settings.defaults import Preset
+from bridge.settings.defaults import Preset, defaults_folder
 
 _SEED = 7
 
@@ -55,6 +56,11 @@ def demo(
     from bridge.demo.scene import Wish  # noqa: PLC0415
     from bridge.demo.stage import run  # noqa: PLC0415
 
+    firms = sorted(path.stem for path in (defaults_folder() / "firms").glob("*.toml"))
+    if firm not in firms:
+        raise typer.BadParameter(f"{firm!r} is not among {', '.join(firms)}.", param_hint="--firm")
+    if not math.isfinite(balance):
+        raise typer.BadParameter("It must be a finite number.", param_hint="--balance")
     if ticks is not None and seed is not None:
         raise typer.BadParameter("A recording has no seed; leave it out, or leave out --ticks.", param_hint="--seed")
     if full and as_json:

@@ -32,6 +32,7 @@ _COLUMNS = "seq,account,id,type,at_ms,request,reply,inputs,changes"
 _INSERT = f"INSERT OR IGNORE INTO entries({_COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?)"
 _INSERT_PART = "INSERT OR IGNORE INTO parts(part,body) VALUES(?,?)"
 _FIND = "SELECT request, reply FROM entries WHERE account = ? AND id = ?"
+_NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE)
 _TAIL_BYTES = 64 * 1024 * 1024
 _PARTS_REMEMBERED = 512
 
@@ -280,17 +281,28 @@ def _take_lock(path: Path) -> FileLock:
 
 
 def _open_for_writing(path: Path, sync: str) -> sqlite3.Connection:
-    fresh = not path.exists() or path.stat().st_size == 0
     try:
         # One thread uses it at a time, though not always the one that opened it.
         db = sqlite3.connect(path, isolation_level=None, timeout=1.0, check_same_thread=False)
+    except sqlite3.Error as fault:
+        raise _damaged(path, fault) from fault
+    try:
+        # A daemon that died, or met a full disk, while it made the file has left an empty database.
+        fresh = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+        if not fresh:
+            _check_identity(db, path)
         db.execute("PRAGMA journal_mode = WAL").fetchall()
         db.execute(f"PRAGMA synchronous = {'FULL' if sync == 'full' else 'NORMAL'}")
         if fresh:
             _create(db)
-        _check_identity(db, path)
-    except sqlite3.DatabaseError as fault:
+    except sqlite3.Error as fault:
+        db.close()
+        if isinstance(fault, sqlite3.OperationalError) and fault.sqlite_errorcode in _NO_ROOM:
+            raise JournalError(f"The journal {path} cannot be written ({fault}). Free space on its disk.") from fault
         raise _damaged(path, fault) from fault
+    except BaseException:
+        db.close()
+        raise
     return db
 
 

@@ -23,6 +23,7 @@ class RecordedTerminal:
     def __init__(self, broker: SimulatedBroker) -> None:
         self.login = broker.login
         self.broker = broker
+        self._end_ms = broker.market.end_ms
         self._account: AccountReport | None = None
         self._symbols: dict[str, SymbolReport] = {}
 
@@ -46,7 +47,7 @@ class RecordedTerminal:
 
     def connected(self, now_ms: int) -> bool:
         """Until the recording has ended."""
-        return now_ms <= self.broker.market.end_ms
+        return now_ms <= self._end_ms
 
     def account(self) -> AccountReport | None:
         """The account as of the last poll; None before the first."""

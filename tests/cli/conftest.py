@@ -1,5 +1,6 @@
 """A plain console of 80 columns, folders of its own for every test, and one daemon for all that only ask."""
 
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -58,5 +59,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One daemon process for the whole session; time runs thirty times as fast, so that quotes come quickly."""
     folder = tmp_path_factory.mktemp("daemon ä")
     address, journal = free_address(), folder / "journal.sqlite"
-    with serving("--sample", "--bind", address, "--journal", str(journal), "--speed", "30", address=address):
+    sample = ("--sample", "--bind", address, "--journal", str(journal), "--speed", "30")
+    with serving(*sample, address=address, log=subprocess.DEVNULL):
         yield Running(address, journal)

@@ -26,13 +26,16 @@ def free_address() -> str:
         return f"tcp://127.0.0.1:{probe.getsockname()[1]}"
 
 
-def start(*arguments: str, code: str | None = None) -> "subprocess.Popen[str]":
-    """`lotbridge` with these arguments, its output captured; or some `code` with them."""
+def start(*arguments: str, code: str | None = None, log: int = subprocess.PIPE) -> "subprocess.Popen[str]":
+    """`lotbridge` with these arguments, its output captured; or some `code` with them.
+
+    Whoever starts a daemon that is asked a lot sends its `log` elsewhere: a pipe that nobody reads is full some day.
+    """
     program = ("-m", "bridge") if code is None else ("-c", code)
     return subprocess.Popen(
         [sys.executable, *program, *arguments],
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=log,
         stdin=subprocess.DEVNULL,
         text=True,
         encoding="utf-8",
@@ -75,9 +78,9 @@ def await_ready(process: "subprocess.Popen[str]", address: str) -> None:
 
 
 @contextmanager
-def serving(*arguments: str, address: str) -> "Iterator[subprocess.Popen[str]]":
+def serving(*arguments: str, address: str, log: int = subprocess.PIPE) -> "Iterator[subprocess.Popen[str]]":
     """A daemon that answers at `address`; killed at the end if it still runs."""
-    process = start("serve", *arguments)
+    process = start("serve", *arguments, log=log)
     try:
         await_ready(process, address)
         yield process

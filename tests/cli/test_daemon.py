@@ -12,7 +12,7 @@ def test_serve_size_status_explain_and_ctrl_c(tmp_path: Path) -> None:
     """The whole session works without a configuration, and Ctrl-C ends it cleanly."""
     address, journal = free_address(), tmp_path / "data ä" / "journal.sqlite"
     sample = ("--sample", "--bind", address, "--journal", str(journal), "--speed", "30")
-    with serving(*sample, address=address) as daemon:
+    with (tmp_path / "log").open("w") as log, serving(*sample, address=address, log=log.fileno()) as daemon:
         with Client(address) as client:
             granted = priced(client, dry_run=False)
         code, out, err = finish(start("size", "EURUSD.sim", "buy", "--confidence", "75", "--address", address))
@@ -26,7 +26,8 @@ def test_serve_size_status_explain_and_ctrl_c(tmp_path: Path) -> None:
         code, out, err = finish(start("explain", str(granted.decision), "--journal", str(journal)))
         assert (code, err) == (0, "")
         assert "recomputed: identical" in out
-        code, out, err = interrupt(daemon)
+        code, out, _ = interrupt(daemon)
+    err = (tmp_path / "log").read_text("utf-8")
     assert code == 0, err
     assert out == ""
     ready = next(line for line in err.splitlines() if " ready " in line)

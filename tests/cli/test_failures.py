@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
-from tests.cli.processes import finish, free_address, start
+from tests.cli.processes import finish, free_address, interrupt, serving, start
 
 
 def test_a_journal_that_is_damaged(run: Run, tmp_path: Path) -> None:
@@ -25,15 +25,17 @@ def test_a_journal_that_is_damaged(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_database_that_is_no_journal(run: Run, tmp_path: Path) -> None:
-    """Another program's file is never written to."""
+    """Another program's file is never written to, not even its header."""
     other = tmp_path / "other.sqlite"
     with sqlite3.connect(other) as db:
         db.execute("CREATE TABLE things(x)")
     db.close()
+    before = other.read_bytes()
     for command in (("serve", "--sample", "--bind", free_address()), ("explain",)):
         outcome = run(*command, "--journal", other)
         assert (outcome.code, outcome.out) == (1, "")
         assert "is not a lotbridge journal" in outcome.err
+    assert other.read_bytes() == before
 
 
 def test_a_journal_folder_that_cannot_be(run: Run, tmp_path: Path) -> None:
@@ -63,12 +65,15 @@ def test_a_full_disk(tmp_path: Path) -> None:
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048)); "
         "from bridge.cli import main; main(sys.argv[1:])"
     )
-    arguments = ("serve", "--sample", "--bind", free_address(), "--journal", str(journal))
+    address = free_address()
+    arguments = ("serve", "--sample", "--bind", address, "--journal", str(journal))
     code, out, err = finish(start(*arguments, code=limited))
     assert (code, out) == (1, "")
     assert err.startswith("Error: ")
     assert len(err.splitlines()) == 1
     assert "Traceback" not in err
+    with serving(*arguments[1:], address=address) as daemon:
+        assert interrupt(daemon)[0] == 0
 
 
 @pytest.mark.parametrize("bind", ["tcp://0.0.0.0:5999", "tcp://192.168.1.5:5999", "tcp://*:5999", "127.0.0.1:5999"])

@@ -45,6 +45,9 @@ def test_every_kind_of_answer_comes_out_the_same(running: Running) -> None:
             ):
                 asked.append(client.size(symbol, side, stop_loss=None, **options))
             asked.append(client.size(symbol, side, stop_loss=1e6 if side == "buy" else 1e-6))
+        for reply in asked:
+            if reply.reservation is not None:
+                client.release(reply.reservation, reason="the test is over")
     assert len({reply.code for reply in asked}) > 3
     for reply in asked:
         result = recomputed(running.journal, reply.decision)
@@ -70,7 +73,9 @@ def test_a_changed_journal_is_noticed(
 ) -> None:
     """Whatever was changed is named."""
     with Client(running.address) as client:
-        key = str(priced(client, dry_run=False).decision)
+        granted = priced(client, dry_run=False)
+        client.release(str(granted.reservation), reason="the test is over")
+    key = str(granted.decision)
     settled(running.journal, key)
     copy = copied(running.journal, tmp_path / "copy.sqlite")
     tamper(copy, key, column, old, new)

@@ -1,7 +1,6 @@
 """One day on the sample market, played once in this process and once as the command."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,7 +44,7 @@ def market() -> RecordedMarket:
 
 
 @pytest.fixture(scope="session")
-def played(market: RecordedMarket, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+def played(market: RecordedMarket, tmp_path_factory: pytest.TempPathFactory) -> Played:
     folder = tmp_path_factory.mktemp("played ä") / "config"
     settings = write_configuration(folder, AccountWish(balance=BALANCE, firm="ftmo-2step", preset="leveraged"))
     broker = SimulatedBroker(market, login=LOGIN, balance=BALANCE)
@@ -56,7 +55,7 @@ def played(market: RecordedMarket, tmp_path_factory: pytest.TempPathFactory) -> 
             play = Play(broker, client, told.append)
             for close_ms in schedule(market, 1).closes:
                 play.bar(close_ms)
-    yield Played(broker, play.record, tally(play.record, broker), told, settings.journal.path)
+    return Played(broker, play.record, tally(play.record, broker), told, settings.journal.path)
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ from sizing.policy import BudgetPolicy
 
 MOMENT = 1_709_600_000_000
 IDEA = Idea("EURUSD", "buy", 1.09, 1.12, 75.0, 7001)
+FILLED = Outcome("filled", "open", 42, 1.1)
 
 
 def make_reply(**over: object) -> SizeReply:
@@ -34,7 +35,7 @@ def make_reply(**over: object) -> SizeReply:
     return SizeReply(**values)  # type: ignore[arg-type]
 
 
-def lines(reply: SizeReply, outcome: Outcome = Outcome("filled", "open", 42, 1.1), width: int = 76) -> list[str]:
+def lines(reply: SizeReply, outcome: Outcome = FILLED, width: int = 76) -> list[str]:
     return compact(Asked(3, MOMENT, IDEA, reply, outcome, 500.0), BudgetPolicy(), width)
 
 
@@ -128,10 +129,20 @@ def test_ideas_come_after_the_close_with_stop_and_target_around_the_quote(market
     assert seen >= 5
 
 
+def test_tick_values_follow_the_rates_as_a_terminals_do(market: RecordedMarket) -> None:
+    """Those of the recording's first tick would contradict the broker's own profit once the yen has moved 1 %."""
+    broker = SimulatedBroker(market, login=1, balance=100_000.0)
+    broker.advance(schedule(market, 2).closes[-1])
+    spec, quote = broker.specs["USDJPY.sim"], broker.quote("USDJPY.sim")
+    assert quote is not None
+    assert abs(quote.bid / market.symbols["USDJPY.sim"].ticks.bid[0] - 1) > 0.005
+    assert spec.trade_tick_value_loss == pytest.approx(100 / quote.bid, rel=1e-6)
+    assert spec.trade_tick_value_profit == pytest.approx(100 / quote.ask, rel=1e-6)
+    assert broker.specs["EURUSD.sim"] is market.symbols["EURUSD.sim"].spec
+
+
 def test_the_configuration_is_a_daemons_own_with_the_wish_in_it(tmp_path: Path) -> None:
-    settings = write_configuration(
-        tmp_path / "new", AccountWish(balance=12_345.5, firm="own-account", preset="guide")
-    )
+    settings = write_configuration(tmp_path / "new", AccountWish(balance=12_345.5, firm="own-account", preset="guide"))
     (account,) = settings.accounts
     assert (settings.server.bind, settings.server.clock, settings.log.format) == ("tcp://127.0.0.1:*", "feed", "json")
     assert (account.initial_balance, account.firm.name) == (12_345.5, "own-account")

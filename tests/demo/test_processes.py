@@ -16,7 +16,7 @@ from tests.cli.processes import DEADLINE_S, finish, interrupt, start
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 DAEMON = re.compile(r"process (\d+) on tcp://127\.0\.0\.1:\d+")
-Process = "subprocess.Popen[str]"
+Process = subprocess.Popen[str]
 
 
 @pytest.fixture(autouse=True)
@@ -128,13 +128,13 @@ def test_a_reader_that_goes_away_ends_it_in_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        (("--firm", "nobody"), 2, "available: ftmo-2step, own-account"),
-        (("--firm", '"\\'), 2, "firm"),
+        (("--firm", "nobody"), 2, "'nobody' is not among ftmo-2step, own-account"),
         (("--ticks", "/no/such/folder"), 1, "is not a folder"),
         (("--ticks", "/", "--seed", "3"), 2, "A recording has no seed"),
         (("--days", "0"), 2, "--days"),
         (("--balance", "0"), 2, "--balance"),
         (("--balance", "inf"), 2, "--balance"),
+        (("--balance", "nan"), 2, "--balance"),
         (("--full", "--json"), 2, "JSON is always in full"),
     ],
 )

@@ -1,30 +1,41 @@
 """A whole day: what is reported is what the broker booked and what the journal holds."""
 
 import math
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from bridge.demo.configuration import LOGIN
+from bridge.client import Client
+from bridge.demo.configuration import LOGIN, AccountWish, write_configuration
+from bridge.demo.daemon import Daemon
+from bridge.demo.play import Play
+from bridge.demo.schedule import schedule
 from bridge.journal.records import Changes
-from bridge.journal.store import Journal, JournalReader
+from bridge.journal.store import JournalReader
+from bridge.market.broker import SimulatedBroker
+from bridge.market.broker_types import Refusal
+from bridge.market.recording import RecordedMarket
 from bridge.recompute import recompute
 from sizing.ledger import Reservation
 from tests.cli.processes import finish, start
 from tests.demo.conftest import BALANCE, Played, Reported
 
 CENT = 0.005
+KINDS = "size", "fill", "release", "snapshot", "status", "event"
 
 
 def reservations(played: Played) -> dict[str, Reservation]:
     """Every reservation in its last state."""
+    with closing(JournalReader(played.journal)) as reader:
+        entries = [entry for kind in KINDS for entry in reader.latest(kind, 100_000) if entry.changes is not None]
     last: dict[str, Reservation] = {}
-    with closing(Journal(played.journal)) as journal:
-        for body in journal.changes(LOGIN):
-            for each in msgspec.msgpack.decode(body, type=Changes).reservations:
-                last[each.id] = each
+    for entry in sorted(entries, key=lambda entry: entry.seq):
+        for each in msgspec.msgpack.decode(entry.changes or b"", type=Changes).reservations:
+            last[each.id] = each
     return last
 
 
@@ -42,7 +53,14 @@ def test_a_day_has_trades_and_refusals(played: Played) -> None:
 
 def test_no_refusal_blames_the_plumbing(played: Played) -> None:
     """The feed is fresh and whole, so no answer may say that it is not."""
-    plumbing = {"stale_quote", "stale_account", "terminal_unavailable", "unpriceable_position", "market_closed"}
+    plumbing = {
+        "stale_quote",
+        "stale_account",
+        "terminal_unavailable",
+        "unpriceable_position",
+        "market_closed",
+        "money_mismatch",
+    }
     assert not plumbing & played.tally.refusals.keys()
 
 
@@ -84,7 +102,7 @@ def test_the_worst_case_never_exceeds_what_the_rules_leave(played: Played) -> No
     """Open positions, other promises and the new trade, all at their worst, fit into every rule's headroom."""
     checked = 0
     with closing(JournalReader(played.journal)) as reader:
-        for _, entry in reader.latest("size", 10_000):
+        for entry in reader.latest("size", 10_000):
             result = recompute(reader, entry)
             if result.evidence is None or result.stored.lots <= 0:
                 continue
@@ -140,3 +158,45 @@ def test_what_was_kept_explains_the_last_decision(reported: Reported) -> None:
     code, out, err = finish(start("explain", last, "--config", str(reported.folder)))
     assert (code, err) == (0, "")
     assert "recomputed: identical" in out
+
+
+class RefusingBroker(SimulatedBroker):
+    """Accepts no market order."""
+
+    def market_order(self, *_: Any, **__: Any) -> Refusal:
+        return Refusal("no_money", "margin of 9.00 needed, 5.00 free")
+
+
+def test_lots_the_broker_refuses_are_given_back(market: RecordedMarket, tmp_path: Path) -> None:
+    broker = RefusingBroker(market, login=LOGIN, balance=BALANCE)
+    with started(broker, tmp_path) as play:
+        for close_ms in schedule(market, 1).closes[:30]:
+            play.bar(close_ms)
+    promised = [asked for asked in play.record.asked if asked.reply.lots > 0]
+    assert promised
+    assert {(asked.outcome.kind, asked.outcome.state) for asked in promised} == {("released", "released")}
+    assert play.record.status is not None
+    assert (play.record.status.reserved_risk, play.record.status.open_risk) == (0.0, 0.0)
+
+
+def test_a_feed_with_a_gap_starts_over(market: RecordedMarket, tmp_path: Path) -> None:
+    """The daemon notices a message that never came, and the next one brings everything again."""
+    broker = SimulatedBroker(market, login=LOGIN, balance=BALANCE)
+    with started(broker, tmp_path) as play:
+        first, second, *_ = schedule(market, 1).closes
+        play.bar(first)
+        play._writer.sequence += 1
+        play.bar(second)
+    assert play.record.status is not None
+    assert play.record.status.terminal.connected
+    assert play.record.status.halted is None
+
+
+@contextmanager
+def started(broker: SimulatedBroker, folder: Path) -> Iterator[Play]:
+    """A daemon of its own for one play."""
+    write_configuration(folder / "config", AccountWish(balance=BALANCE, firm="ftmo-2step", preset="leveraged"))
+    with Daemon(folder / "config") as daemon:
+        address = daemon.wait_until_ready(lambda: None)
+        with Client(address, account=LOGIN, deadline_ms=5_000) as client:
+            yield Play(broker, client, lambda _: None)

@@ -139,10 +139,10 @@ SHARES = st.tuples(
 """Of one exposure: risk by equity, worst case by risk, lots, face value and margin by equity, positions."""
 
 
-def policies(draw: st.DrawFn, heat: bool = True) -> Policy:
+def policies(draw: st.DrawFn) -> Policy:
     """The defaults, or a policy with the models, tail and caps of another trader."""
     if draw(FLAG):
-        return make_policy() if heat else make_policy(heat={"factor": 1.0})
+        return make_policy()
     return make_policy(
         budget={
             "model": draw(pick("fixed", "adaptive", "kelly")),
@@ -152,7 +152,7 @@ def policies(draw: st.DrawFn, heat: bool = True) -> Policy:
         diversification={"method": draw(pick("signed", "tiers"))},
         dispersion={"max_reduction_pct": draw(pick(0.0, 15.0))},
         edge={"min_expected_return": 0.0},
-        heat={"limit_pct": draw(numbers(1.0, 10.0)), "factor": draw(pick(0.5, 0.7, 1.0)) if heat else 1.0},
+        heat={"limit_pct": draw(numbers(1.0, 10.0)), "factor": draw(pick(0.5, 0.7, 1.0))},
         tail={"gap_probability": draw(numbers(0.0, 0.1)), "gap_excess_atr": draw(numbers(0.0, 3.0))},
         caps={
             "concentration_pct": draw(numbers(20.0, 100.0)),
@@ -259,7 +259,7 @@ def signals(draw: st.DrawFn, name: str, quote: Quote, target: bool | None = None
 
 
 @st.composite
-def cases(draw: st.DrawFn, heat: bool = True, target: bool | None = None) -> Case:
+def cases(draw: st.DrawFn, target: bool | None = None) -> Case:
     """A question that a healthy account asks; most get lots."""
     name = draw(pick(*PRICES))
     digits = DIGITS[name]
@@ -297,7 +297,7 @@ def cases(draw: st.DrawFn, heat: bool = True, target: bool | None = None) -> Cas
     return Case(
         signal=signals(draw, name, quote, target),
         snapshot=snapshot,
-        policy=policies(draw, heat),
+        policy=policies(draw),
         firm=firm,
         initial=initial,
         anchor=anchor,
