@@ -154,7 +154,9 @@ def status_reply(request: wire.StatusRequest, desk: Desk, now_ms: int) -> wire.S
         equity=None if view is None else view.account.equity,
         balance=None if view is None else view.account.balance,
         rules=[
-            wire.RuleInfo(rule.name, round(rule.floor, 2), round(rule.headroom, 2), round(rule.used_percent, 2), rule.resets_ms)
+            wire.RuleInfo(
+                rule.name, round(rule.floor, 2), round(rule.headroom, 2), round(rule.used_percent, 2), rule.resets_ms
+            )
             for rule in (() if firm is None else firm.rules)
         ],
         open_risk=0.0 if view is None else round(sum(each.risk for each in view.book.exposures), 2),

@@ -131,9 +131,7 @@ class Client:
 
     def fill(self, reservation: str, *, ticket: int, lots: float, price: float) -> wire.ReservationReply:
         """Report that a reservation became a position, or a part of it did."""
-        request = wire.FillRequest(
-            **self._common(), reservation=reservation, ticket=ticket, lots=lots, price=price
-        )
+        request = wire.FillRequest(**self._common(), reservation=reservation, ticket=ticket, lots=lots, price=price)
         return self.ask(request, wire.ReservationReply)
 
     def release(self, reservation: str, *, reason: str) -> wire.ReservationReply:
@@ -167,7 +165,9 @@ class Client:
             if reply is not None:
                 return _read(reply, kind)
         total = self._attempts * self._deadline_ms
-        raise NoAnswerError(f"{self.address} gave no answer within {total} ms. Is the daemon running? Treat it as 0 lots.")
+        raise NoAnswerError(
+            f"{self.address} gave no answer within {total} ms. Is the daemon running? Treat it as 0 lots."
+        )
 
     def _common(self) -> dict[str, Any]:
         return {"v": wire.PROTOCOL_VERSION, "id": self.new_id(), "account": self.account}

@@ -124,7 +124,7 @@ class Desk:
         )
 
     def whole_state(self) -> bytes:
-        """Everything that must outlive the process, encoded: the ended reservations first, so that open ones are newer."""
+        """Everything that must outlive the process, encoded; ended reservations come first, as the older ones."""
         start_ms, anchor = (None, None) if self._day is None else self._day
         return msgspec.msgpack.encode(
             Changes(
@@ -169,7 +169,7 @@ class Desk:
         )
 
     def standing(self, snapshot: Snapshot, side: Side) -> Standing:
-        """What requests for this symbol and side have in common; kept until a part of the snapshot it rests on changes."""
+        """What requests for this symbol and side have in common; kept until what it rests on changes."""
         key = snapshot.symbol.spec.name, side
         rests_on = snapshot.account, snapshot.symbol, snapshot.firm, snapshot.correlation, snapshot.reserved
         cached = self._standings.get(key)
@@ -213,7 +213,7 @@ class Desk:
         return self._firm
 
     def due(self, now_ms: int) -> list[Reservation]:
-        """Reservations whose state the terminal's last report or the passing of time has changed, in their new state."""
+        """Reservations that the terminal's last report or the passing of time has changed, in their new state."""
         report = self.terminal.account()
         if report is None or not self.terminal.connected(now_ms):
             return []
@@ -274,5 +274,3 @@ def _is_ours(reservation: Reservation, found: Position | PendingOrder, made_ms: 
         and (found.symbol, found.side, found.magic) == (reservation.symbol, reservation.side, reservation.magic)
         and made_ms >= reservation.created_ms - _SEEN_WITHIN_MS
     )
-
-

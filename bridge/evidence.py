@@ -7,7 +7,7 @@ from bridge.terminal.base import AccountReport, SymbolReport, Terminal
 from sizing.book import PricedSymbol, assess
 from sizing.currency import Pair, Route, convert, find_route
 from sizing.money import FOREX, FOREX_NO_LEVERAGE, check_disagrees
-from sizing.snapshot import AccountView, Conversion, Deal, MarketStats, Performance, SymbolSpec, SymbolView
+from sizing.snapshot import NO_TRADES, AccountView, Conversion, Deal, MarketStats, Performance, SymbolSpec, SymbolView
 from sizing.stats.correlation import blend, synchronous_correlation
 from sizing.stats.performance import recent_performance
 
@@ -30,7 +30,7 @@ class Evidence:
         self._classes: dict[str, tuple[str, str] | None] = {}
         self._book_symbols: list[str] = []
         self._counted_deals: tuple[Deal, ...] | None = None
-        self._performance = Performance(0, 0)
+        self._performance = NO_TRADES
         self._view: AccountView | None = None
         self._view_token: tuple[object, ...] = ()
 
@@ -91,7 +91,7 @@ class Evidence:
         token = report, peak_equity, [self._terminal.quote(name) for name in self._book_symbols]
         if self._view is not None and token == self._view_token:
             return self._view
-        self._book_symbols = sorted({each.symbol for each in (*report.positions, *report.orders)})
+        self._book_symbols = _symbols_of(report)
         if report.deals is not self._counted_deals:
             self._counted_deals = report.deals
             self._performance = recent_performance(report.deals, self._policy.performance.trades)
@@ -189,6 +189,11 @@ class Evidence:
     def _prior(self, first: str, second: str) -> float | None:
         one, two = self._class_of(first), self._class_of(second)
         return None if one is None or two is None else self._table.prior(one[1], two[1])
+
+
+def _symbols_of(report: AccountReport) -> list[str]:
+    held = {position.symbol for position in report.positions} | {order.symbol for order in report.orders}
+    return sorted(held)
 
 
 def _measure(first: BarSeries | None, second: BarSeries | None) -> tuple[float, int] | None:

@@ -43,7 +43,6 @@ Permissions = Callable[[str | None], Collection[int]]
 """The accounts that a user may ask for."""
 
 
-
 class Server:
     """Owns the socket. `permissions` maps an authenticated user's name to the accounts it may ask for."""
 
@@ -113,7 +112,7 @@ class Server:
         """Answer one request, or all that wait with it, in the order in which they came."""
         waiting = [first]
         # Asking whether there is more is cheaper than trying to receive it: an empty queue is the rule.
-        while len(waiting) < _MAX_WAITING and self._socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
+        while len(waiting) < _MAX_WAITING and self._waiting():
             if (more := self._receive(zmq.NOBLOCK)) is not None:
                 waiting.append(more)
         if len(waiting) == 1:
@@ -127,6 +126,9 @@ class Server:
                 self._send(message, reply)
         for message in waiting[served:]:
             self._send(message, self._service.overloaded(self._incoming([message])[0]))
+
+    def _waiting(self) -> bool:
+        return bool(int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN)
 
     def _incoming(self, batch: list[Message]) -> list[Incoming]:
         if self._permissions is None:

@@ -123,11 +123,11 @@ class Service:
             raise
         except Exception:  # a defect here must neither stop the other accounts nor pass as an answer
             self.events.append(Event("error", "defect", {"traceback": traceback.format_exc()}))
-            error = ProtocolError("internal", "The daemon met a defect; its log has the details.")
-            return encode(error_reply(identify(error, incoming.body), now_ms))
+            defect = ProtocolError("internal", "The daemon met a defect; its log has the details.")
+            return encode(error_reply(identify(defect, incoming.body), now_ms))
 
     def _repeat(self, request: wire.Request, body: bytes, stored_request: bytes, stored_reply: bytes) -> bytes:
-        """The stored reply, if the request is the stored one: the same bytes, or the same fields written differently."""
+        """The stored reply, if the request is the stored one: the same bytes, or the same fields."""
         if stored_request == _fingerprint(body) or _means(stored_request, request):
             return stored_reply
         return encode(error_reply(identify(_reused(request.id), body), self._clock.now_ms()))

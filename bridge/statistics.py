@@ -44,5 +44,7 @@ def _last_atr(bars: BarSeries | None, policy: Policy) -> float | None:
     if bars is None or len(bars) <= policy.stop.atr_period:
         return None
     recent = slice(-10 * policy.stop.atr_period, None)
-    values = atr(bars.high[recent], bars.low[recent], bars.close[recent], policy.stop.atr_period, policy.stop.atr_method)
+    values = atr(
+        bars.high[recent], bars.low[recent], bars.close[recent], policy.stop.atr_period, policy.stop.atr_method
+    )
     return float(values[-1]) if values[-1] > 0 else None

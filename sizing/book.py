@@ -5,7 +5,18 @@ from dataclasses import dataclass
 
 from sizing import money
 from sizing.policy import TailPolicy
-from sizing.snapshot import Account, Book, Conversion, Exposure, MarketStats, PendingOrder, Position, Quote, Side, SymbolSpec
+from sizing.snapshot import (
+    Account,
+    Book,
+    Conversion,
+    Exposure,
+    MarketStats,
+    PendingOrder,
+    Position,
+    Quote,
+    Side,
+    SymbolSpec,
+)
 from sizing.stats.tail import assumed_tail
 from sizing.symbols import SymbolClass
 
@@ -59,7 +70,14 @@ def assess(
 def merge(first: Exposure, second: Exposure) -> Exposure:
     """Two exposures of one symbol and side as one."""
     return Exposure(
-        first.symbol, first.side, *(one + other for one, other in zip(first[2:], second[2:], strict=True))
+        symbol=first.symbol,
+        side=first.side,
+        positions=first.positions + second.positions,
+        lots=first.lots + second.lots,
+        risk=first.risk + second.risk,
+        worst=first.worst + second.worst,
+        notional=first.notional + second.notional,
+        margin=first.margin + second.margin,
     )
 
 

@@ -1,7 +1,7 @@
 """Reasons to answer 0 lots, by stable code, each with its remedy. A code never changes its meaning."""
 
 REJECT_CODES: dict[str, str] = {
-    "below_volume_min": "The safe size is under the symbol's smallest volume: use a nearer stop, a smaller contract, or skip.",
+    "below_volume_min": "The safe size is under the smallest volume: use a nearer stop, a smaller contract, or skip.",
     "negative_expectancy": "The confidence and the reward-to-risk lose money on average: skip the trade.",
     "insufficient_edge": "The expected return is below edge.min_expected_return: skip, or use a farther target.",
     "stop_required": "Send stop_loss, or allow ATR stops (stop.atr_stop) and feed bars.",
@@ -9,9 +9,9 @@ REJECT_CODES: dict[str, str] = {
     "stop_too_close": "Keep the stop farther away than the spread and the broker's trade_stops_level.",
     "target_wrong_side": "A buy's target lies above its entry, a sell's below.",
     "stale_quote": "The market is closed or the feed has stopped: check the terminal's connection.",
-    "stale_account": "The account, or the day's starting balance, is not known freshly enough: check the feed and its deals.",
+    "stale_account": "The account or the day's starting balance is not known freshly: check the feed and its deals.",
     "terminal_unavailable": "The terminal does not answer: start it, or start the feeding EA.",
-    "money_mismatch": "Two sources disagree on money per lot: check the symbol's calc mode, tick value and conversion pair.",
+    "money_mismatch": "Two sources disagree on money per lot: check calc mode, tick value and conversion pair.",
     "unpriceable_position": "An open position or order has no stop or no price: set its stop, or feed its symbol.",
     "daily_loss_headroom": "The daily loss limit leaves no room: wait for the reset, or reduce open risk.",
     "total_loss_headroom": "The total loss limit leaves no room: reduce open risk.",

@@ -43,7 +43,8 @@ def size(signal: Signal, snapshot: Snapshot, policy: Policy, standing: Standing 
     lots = _round_down(trade, budget, rooms, caps, binding.lots or 0.0)
     if lots == 0:
         least = snapshot.symbol.spec.volume_min
-        why = f"{binding.name} leaves {binding.lots or 0.0:.4f} lots ({binding.detail}); the smallest volume is {least:g}."
+        room = f"{binding.name} leaves {binding.lots or 0.0:.4f} lots ({binding.detail})"
+        why = f"{room}; the smallest volume is {least:g}."
         refusal = refusal_code(snapshot, binding.name), why
     amount = lots * trade.risk_per_lot
     return Decision(
@@ -129,9 +130,7 @@ def _shares(trade: Trade) -> tuple[float, float, float, float, float]:
     return 1.0, trade.risk_per_lot, trade.worst_per_lot, trade.notional_per_lot, trade.margin_per_lot
 
 
-def _round_down(
-    trade: Trade, budget: float, rooms: tuple[Room, ...], caps: tuple[Cap, ...], ceiling: float
-) -> float:
+def _round_down(trade: Trade, budget: float, rooms: tuple[Room, ...], caps: tuple[Cap, ...], ceiling: float) -> float:
     """The largest volume on the lattice that the ceiling and every cap allow; 0 if that is less than the smallest.
 
     A quotient of floats may round up, so every product is proved again, and a step given up where one fails.

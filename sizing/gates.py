@@ -18,7 +18,10 @@ def evidence_refusal(signal: Signal, snapshot: Snapshot, fresh: FreshnessPolicy)
     if now - quote.time_ms > fresh.max_quote_age_ms:
         return "stale_quote", f"The last quote of {signal.symbol} is {now - quote.time_ms} ms old."
     if quote.time_ms - now > fresh.max_quote_age_ms:
-        return "stale_quote", f"The quote of {signal.symbol} is {quote.time_ms - now} ms in the future: check the clocks."
+        return (
+            "stale_quote",
+            f"The quote of {signal.symbol} is {quote.time_ms - now} ms in the future: check the clocks.",
+        )
     if quote.ask < quote.bid:
         return "stale_quote", f"The quote of {signal.symbol} is crossed: bid {quote.bid}, ask {quote.ask}."
     if now - snapshot.spec_ms > fresh.max_spec_age_ms:

@@ -164,6 +164,4 @@ def end(reservation: Reservation, how: Literal["released", "lapsed"]) -> Reserva
 
 def seen(reservation: Reservation, ticket: int) -> Reservation:
     """The reservation after the terminal has shown a fill's position, or has shown that it is gone again."""
-    return dataclasses.replace(
-        reservation, unseen=tuple(each for each in reservation.unseen if each.ticket != ticket)
-    )
+    return dataclasses.replace(reservation, unseen=tuple(each for each in reservation.unseen if each.ticket != ticket))

@@ -33,7 +33,9 @@ class Lattice(NamedTuple):
 def lattice(volume_min: float, volume_max: float, volume_step: float) -> Lattice:
     """The lattice of a symbol's volume figures. Raises ValueError if a figure is not positive."""
     if not (volume_min > 0 and volume_max > 0 and volume_step > 0):
-        raise ValueError(f"volume_min {volume_min}, volume_max {volume_max} and volume_step {volume_step} must be positive")
+        raise ValueError(
+            f"volume_min {volume_min}, volume_max {volume_max} and volume_step {volume_step} must be positive"
+        )
     step, least = Decimal(repr(volume_step)), Decimal(repr(volume_min))
     if least % step:
         return Lattice(step, 1, 0)

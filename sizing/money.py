@@ -105,7 +105,9 @@ def units_doubtful(
     """
     if by_formula is not None and by_tick is not None:
         if apart(by_formula, by_tick) * 100 > mismatch_pct:
-            return f"{spec.name} moves {by_formula:.6g} a lot per 1.0 of price by calc mode, {by_tick:.6g} by tick value"
+            return (
+                f"{spec.name} moves {by_formula:.6g} a lot per 1.0 of price by calc mode, {by_tick:.6g} by tick value"
+            )
         return None
     if by_formula is not None or (checked and by_tick is not None and spec.trade_calc_mode in _PRICE_MODES):
         return None
@@ -115,7 +117,12 @@ def units_doubtful(
 
 
 def check_disagrees(
-    spec: SymbolSpec, check: MoneyCheck, account_currency: str, conversion: Conversion, leverage: int, mismatch_pct: float
+    spec: SymbolSpec,
+    check: MoneyCheck,
+    account_currency: str,
+    conversion: Conversion,
+    leverage: int,
+    mismatch_pct: float,
 ) -> str | None:
     """Why the terminal's OrderCalcProfit or OrderCalcMargin contradict the computed figures; None if they do not."""
     if check.profit is not None:

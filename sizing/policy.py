@@ -50,7 +50,9 @@ class MarketScorePolicy(Checked):
 class DiversificationPolicy(Checked):
     """Multiplier by correlation with the open book (step 4)."""
 
-    method: str = param("signed", "signed: P/L correlation with the book; tiers: largest pair", choices=("signed", "tiers"))
+    method: str = param(
+        "signed", "signed: P/L correlation with the book; tiers: largest pair", choices=("signed", "tiers")
+    )
     weight: float = param(0.5, "multiplier lost per unit of correlation", ge=0, le=1)
     floor: float = param(0.5, "multiplier", gt=0, le=1)
     ceiling: float = param(1.5, "multiplier", ge=1, le=2)
@@ -76,7 +78,9 @@ class VolatilityPolicy(Checked):
     """Multiplier by the percentile of today's ATR among the last `lookback` (step 6)."""
 
     lookback: int = param(252, "daily bars", ge=20)
-    percentiles: tuple[float, ...] = param((20.0, 40.0, 60.0, 80.0, 95.0), "percent, upper ends of the bands", ge=0, le=100)
+    percentiles: tuple[float, ...] = param(
+        (20.0, 40.0, 60.0, 80.0, 95.0), "percent, upper ends of the bands", ge=0, le=100
+    )
     factors: tuple[float, ...] = param((1.10, 1.05, 1.00, 0.90, 0.70, 0.50), "multiplier of each band", gt=0, le=2)
 
 
@@ -84,7 +88,9 @@ class VolatilityPolicy(Checked):
 class DrawdownPolicy(Checked):
     """Multiplier by drawdown from peak equity (step 7)."""
 
-    levels_pct: tuple[float, ...] = param((1.0, 3.0, 5.0, 8.0), "percent of peak equity, upper ends of the bands", ge=0, le=100)
+    levels_pct: tuple[float, ...] = param(
+        (1.0, 3.0, 5.0, 8.0), "percent of peak equity, upper ends of the bands", ge=0, le=100
+    )
     factors: tuple[float, ...] = param((1.0, 0.9, 0.5, 0.3, 0.1), "multiplier of each band", gt=0, le=1)
     halt_pct: float = param(10.0, "percent of peak equity at which sizing stops (drawdown_halt)", gt=0, le=100)
 
@@ -121,7 +127,9 @@ class StopPolicy(Checked):
     atr_stop: bool = param(True, "true: use the ATR stop; false: refuse with stop_required")
     atr_multiple: float = param(2.0, "ATRs between entry and stop", gt=0, le=20)
     atr_period: int = param(14, "bars", ge=2)
-    atr_method: str = param("simple", "simple: MT5's own mean of true ranges; wilder: smoothed", choices=("simple", "wilder"))
+    atr_method: str = param(
+        "simple", "simple: MT5's own mean of true ranges; wilder: smoothed", choices=("simple", "wilder")
+    )
     atr_timeframe: str = param("H1", "bars the ATR stop is measured on", choices=("M15", "M30", "H1", "H4", "D1"))
 
 
@@ -138,21 +146,33 @@ class TailPolicy(Checked):
     """The tail of a stop trade (step 11)."""
 
     level: float = param(0.95, "confidence level of the expected shortfall", gt=0.5, le=0.999)
-    gap_probability: float = param(0.01, "probability that a stop is gapped, where history is too short to tell", ge=0, le=1)
+    gap_probability: float = param(
+        0.01, "probability that a stop is gapped, where history is too short to tell", ge=0, le=1
+    )
     gap_excess_atr: float = param(0.5, "daily ATRs lost beyond a gapped stop, on average", ge=0, le=20)
     gap_excess_pct: float = param(0.5, "percent of the price, taken when there is no ATR either", ge=0, le=50)
-    no_stop_stress_atr: float = param(0.0, "daily ATRs assumed lost by an open position without a stop; 0 refuses", ge=0, le=100)
+    no_stop_stress_atr: float = param(
+        0.0, "daily ATRs assumed lost by an open position without a stop; 0 refuses", ge=0, le=100
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapPolicy(Checked):
     """Ceilings beside those of the symbol's class (step 12)."""
 
-    daily_distance_share_pct: float = param(20.0, "percent of the distance to a daily loss rule, per trade", gt=0, le=100)
-    total_distance_share_pct: float = param(10.0, "percent of the distance to a total loss rule, per trade", gt=0, le=100)
-    concentration_pct: float = param(30.0, "percent of the daily risk budget in one symbol and its correlates", gt=0, le=100)
+    daily_distance_share_pct: float = param(
+        20.0, "percent of the distance to a daily loss rule, per trade", gt=0, le=100
+    )
+    total_distance_share_pct: float = param(
+        10.0, "percent of the distance to a total loss rule, per trade", gt=0, le=100
+    )
+    concentration_pct: float = param(
+        30.0, "percent of the daily risk budget in one symbol and its correlates", gt=0, le=100
+    )
     concentration_correlation: float = param(0.7, "correlation from which a symbol counts as a correlate", gt=0, le=1)
-    daily_budget_share_pct: float = param(50.0, "percent of the day's starting distance that is the daily risk budget", gt=0, le=100)
+    daily_budget_share_pct: float = param(
+        50.0, "percent of the day's starting distance that is the daily risk budget", gt=0, le=100
+    )
     daily_budget_without_rule_pct: float = param(3.0, "percent of equity, where no daily rule exists", gt=0, le=100)
     portfolio_shortfall_pct: float = param(6.0, "percent of equity the whole book may lose in its tail", gt=0, le=100)
     margin_use_pct: float = param(80.0, "percent of the free margin", gt=0, le=100)
@@ -169,7 +189,9 @@ class FreshnessPolicy(Checked):
     max_quote_age_ms: int = param(10_000, "milliseconds; older is stale_quote", ge=1)
     max_account_age_ms: int = param(10_000, "milliseconds; older is stale_account", ge=1)
     max_spec_age_ms: int = param(86_400_000, "milliseconds; older symbol figures are stale_quote", ge=1)
-    max_stats_age_ms: int = param(345_600_000, "milliseconds since the last closed bar; older statistics are ignored, and said to be", ge=1)
+    max_stats_age_ms: int = param(
+        345_600_000, "milliseconds since the last closed bar; older statistics are ignored, and said to be", ge=1
+    )
     max_request_age_ms: int = param(5_000, "milliseconds between sent_ms and now; older is request_expired", ge=1)
     reservation_ms: int = param(30_000, "milliseconds a reservation waits for its fill", ge=100)
 

@@ -49,7 +49,11 @@ def _costs(trade: Trade, unit: float) -> float:
     spread = cost.spread_allowance * (quote.ask - quote.bid) * unit
     slippage = view.symbol_class.slippage_points * view.spec.point * unit
     nights = _nights(trade)
-    swap = money.swap_per_lot(view.spec, trade.signal.side, trade.snapshot.conversion, trade.entry) * nights if nights else 0.0
+    swap = (
+        money.swap_per_lot(view.spec, trade.signal.side, trade.snapshot.conversion, trade.entry) * nights
+        if nights
+        else 0.0
+    )
     return spread + slippage + view.symbol_class.commission_per_lot + swap
 
 

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 LOTS, RISK, WORST, NOTIONAL, MARGIN = range(5)
-"""Units: lots themselves; or per lot the money of the size's risk, of its worst case, of its face value, of its margin."""
+"""Units: lots themselves, or per lot the money of risk, of worst case, of face value, of margin."""
 
 
 class Room(NamedTuple):

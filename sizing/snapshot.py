@@ -153,7 +153,7 @@ class SymbolSpec:
 
 
 class MoneyCheck(NamedTuple):
-    """What the terminal itself computes for one lot: OrderCalcProfit between two prices, OrderCalcMargin at the first."""
+    """What the terminal itself computes for one lot: OrderCalcProfit, and OrderCalcMargin at the first price."""
 
     symbol: str
     side: Side
@@ -204,6 +204,9 @@ class Performance(NamedTuple):
     wins: int
 
 
+NO_TRADES = Performance(0, 0)
+
+
 class Exposure(NamedTuple):
     """What one side of one symbol holds. Risk is money to the stops with costs; worst adds the gap allowance."""
 
@@ -242,7 +245,7 @@ class AccountView:
     account: Account
     peak_equity: float
     book: Book = Book()
-    performance: Performance = Performance(0, 0)
+    performance: Performance = NO_TRADES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,7 +316,7 @@ class Snapshot:
     conversion: Conversion
     firm: FirmState
     correlation: dict[str, dict[str, float]]
-    """Signed correlation of daily returns by broker symbol, both ways round; a missing pair is taken to lose together."""
+    """Signed correlation of daily returns by broker symbol, both ways round; a missing pair loses together."""
     reserved: tuple[Exposure, ...] = ()
     next_rollover_ms: int | None = None
     """When the broker next charges swaps."""

@@ -32,7 +32,7 @@ class SymbolTable:
     correlations: dict[str, float] = field(default_factory=dict)
 
     def find(self, symbol: str) -> tuple[str, str] | None:
-        """Class name and canonical instrument of a broker's symbol, the longest matching stem first; None if unknown."""
+        """Class name and canonical instrument of a broker's symbol; the longest stem wins. None if unknown."""
         best: tuple[int, str, str] | None = None
         for name, symbol_class in self.classes.items():
             for pattern in symbol_class.patterns:

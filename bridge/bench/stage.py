@@ -1,4 +1,4 @@
-"""The processes of a benchmark: an echo, and a daemon on the sample market with limits that let every request through."""
+"""The processes of a benchmark: an echo, and a daemon whose limits let every request through."""
 
 import dataclasses
 import os

@@ -73,7 +73,7 @@ class Journal:
         return row
 
     def append(self, entry: Entry) -> None:
-        """Write one entry; its number must be `next_seq`, and its id new. Raises JournalError, and nothing is written."""
+        """Write one entry, numbered `next_seq`, under a new id. Raises JournalError; then nothing is written."""
         self._keep(entry)
         self.next_seq += 1
 
@@ -111,7 +111,7 @@ class Journal:
             self._batch = None
 
     def changes(self, account: int) -> Iterator[bytes]:
-        """Every change of an account's state since its last `save_state`, oldest first, after the saved state itself."""
+        """An account's last saved state, and every change since then, oldest first."""
         self.fold()
         since = 0
         for seq, saved in self._db.execute("SELECT seq, changes FROM states WHERE account = ?", (account,)):
@@ -136,7 +136,9 @@ class Journal:
     def save_state(self, account: int, changes: bytes) -> None:
         """Keep an account's whole state, so that a restart need not read the journal from its beginning."""
         self.fold()
-        self._execute("INSERT OR REPLACE INTO states(account,seq,changes) VALUES(?,?,?)", (account, self.next_seq - 1, changes))
+        self._execute(
+            "INSERT OR REPLACE INTO states(account,seq,changes) VALUES(?,?,?)", (account, self.next_seq - 1, changes)
+        )
 
     def tidy(self, *, idle: bool) -> None:
         """Fold when there is time, or when the tail has grown beyond all measure. Raises JournalError."""
@@ -144,7 +146,7 @@ class Journal:
             self.fold()
 
     def prune_queries(self, before_ms: int) -> None:
-        """Forget old replies to ping, status and snapshot: nothing is ever recomputed from them. Raises JournalError."""
+        """Forget old replies to ping, status and snapshot: nothing rests on them. Raises JournalError."""
         self._execute(
             "DELETE FROM entries WHERE type IN ('ping', 'status', 'snapshot') AND changes IS NULL AND at_ms < ?",
             (before_ms,),
@@ -204,7 +206,9 @@ class Journal:
             raise self._unusable(fault) from fault
 
     def _unusable(self, fault: Exception) -> JournalError:
-        return JournalError(f"The journal {self.path} cannot be used ({fault}). Check its disk's space and permissions.")
+        return JournalError(
+            f"The journal {self.path} cannot be used ({fault}). Check its disk's space and permissions."
+        )
 
     def _scalar(self, query: str) -> int:
         return int(self._db.execute(query).fetchone()[0])
@@ -265,7 +269,9 @@ def _open_tail(path: Path, sync: str) -> Tail:
     try:
         return Tail(path.with_name(path.name + "-tail"), sync=sync == "full")
     except OSError as fault:
-        raise JournalError(f"{path}-tail cannot be opened: {fault.strerror or fault}. Check its permissions.") from fault
+        raise JournalError(
+            f"{path}-tail cannot be opened: {fault.strerror or fault}. Check its permissions."
+        ) from fault
 
 
 def _take_lock(path: Path) -> FileLock:
@@ -307,7 +313,9 @@ def _open_for_writing(path: Path, sync: str) -> sqlite3.Connection:
 
 
 def _create(db: sqlite3.Connection) -> None:
-    script = f"BEGIN; {_SCHEMA} PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;"
+    script = (
+        f"BEGIN; {_SCHEMA} PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;"
+    )
     db.executescript(script)
 
 

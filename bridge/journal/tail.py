@@ -5,6 +5,7 @@ Each record is its length and CRC-32 (two little-endian 32-bit numbers) and a ms
 power cut has torn is recognised and dropped.
 """
 
+import errno
 import os
 import struct
 import zlib
@@ -31,13 +32,14 @@ class Tail:
         """Add whole records with one write; with `sync`, not before the disk has them."""
         try:
             written = os.write(self._file, frames)
-            if written != len(frames):
-                raise OSError(28, "No space left on device")
             if self._sync:
                 os.fsync(self._file)
         except OSError:
             os.ftruncate(self._file, self.size)
             raise
+        if written != len(frames):
+            os.ftruncate(self._file, self.size)
+            raise OSError(errno.ENOSPC, "the disk took only a part of it")
         self.size += written
 
     def bodies(self) -> list[bytes]:

@@ -38,7 +38,7 @@ def decode_request(body: bytes) -> AnyRequest:
         request: AnyRequest = _decode(body)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         raise _diagnose(body) from None
-    if _needs_structure_check(body, request):
+    if _needs_structure_check(body):
         _parse_strictly(body)
     return request
 
@@ -56,7 +56,7 @@ def decode_reply(body: bytes, kind: type[Reply]) -> Reply:
     return msgspec.json.decode(body, type=kind)
 
 
-def _needs_structure_check(body: bytes, request: AnyRequest) -> bool:
+def _needs_structure_check(body: bytes) -> bool:
     """Whether the body may hold repeated keys, which the fast decoder overlooks.
 
     In a flat object without escapes every key and every text value has two quotes, so a count that fits the decoded
@@ -158,17 +158,20 @@ def _find_fault(value: dict[str, Any], kind: Any) -> ProtocolError:
         return ProtocolError("missing_field", "The field type is missing.", field="type")
     if not isinstance(kind, str) or kind not in REQUEST_TYPES:
         return ProtocolError("unknown_type", f"There is no request of type {str(kind)[:64]!r}.", field="type")
+    return _find_field_fault(value, kind)
+
+
+def _find_field_fault(value: dict[str, Any], kind: str) -> ProtocolError:
     fields = {field.name: field for field in msgspec.structs.fields(REQUEST_TYPES[kind])}
     for name in value:
         if name not in fields and name != "type":
             return ProtocolError("unknown_field", f"A {kind} request has no field {name[:64]!r}.", field=name[:64])
     for name, field in fields.items():
-        if name not in value:
-            if field.required:
-                return ProtocolError("missing_field", f"The field {name} is missing.", field=name)
-            continue
+        if name not in value and field.required:
+            return ProtocolError("missing_field", f"The field {name} is missing.", field=name)
+    for name in (name for name in value if name in fields):
         try:
-            msgspec.convert(value[name], field.type)
+            msgspec.convert(value[name], fields[name].type)
         except msgspec.ValidationError as fault:
             return _bad_value(name, str(fault))
     return ProtocolError("bad_value", "The request is not valid.")

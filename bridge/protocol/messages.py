@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from sizing.snapshot import OrderKind, Regime, Side
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION: Literal[1] = 1
 
 Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\A[ -~]+\Z")]
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -202,7 +202,7 @@ class DealInfo(Struct, frozen=True, kw_only=True):
 
 
 class CheckInfo(Struct, frozen=True, kw_only=True):
-    """OrderCalcProfit for one lot from `price_open` to `price_close`, and OrderCalcMargin for one lot at `price_open`."""
+    """One lot: OrderCalcProfit from `price_open` to `price_close`, and OrderCalcMargin at `price_open`."""
 
     symbol: Name
     side: Side

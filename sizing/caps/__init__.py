@@ -27,7 +27,7 @@ REFUSALS: dict[str, str] = {
 def rooms(
     snapshot: Snapshot, side: Side, policy: Policy, exposures: tuple[Exposure, ...], correlations: tuple[float, ...]
 ) -> tuple[Room, ...]:
-    """What every limit but the request's own leaves. `correlations` are those of the new position with each exposure."""
+    """What every limit but the request's own leaves. `correlations`: of the new position with each exposure."""
     return (
         *symbol(snapshot),
         *loss_rules(snapshot, policy.caps, exposures),

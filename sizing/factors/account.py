@@ -15,7 +15,9 @@ def performance(policy: PerformancePolicy, recent: Performance) -> Factor:
     if trades < policy.min_trades:
         return Factor("performance", 1.0, f"{trades} closed trades, {policy.min_trades} needed")
     value = policy.base + (wins / trades - policy.pivot) * policy.slope
-    return Factor("performance", max(policy.floor, min(policy.ceiling, value)), f"{wins} of the last {trades} trades won")
+    return Factor(
+        "performance", max(policy.floor, min(policy.ceiling, value)), f"{wins} of the last {trades} trades won"
+    )
 
 
 def drawdown(policy: DrawdownPolicy, view: AccountView) -> Factor:

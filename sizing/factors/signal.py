@@ -14,7 +14,10 @@ def expect(trade: Trade) -> Refusal | None:
     trade.win_probability = probability
     trade.expected_return = expected = probability * trade.reward_risk - (1 - probability)
     if expected <= 0:
-        return "negative_expectancy", f"{probability:.1%} to win {trade.reward_risk:.2f} R loses {-expected:.2f} R on average."
+        return (
+            "negative_expectancy",
+            f"{probability:.1%} to win {trade.reward_risk:.2f} R loses {-expected:.2f} R on average.",
+        )
     if expected < policy.min_expected_return:
         return "insufficient_edge", (
             f"{probability:.1%} to win {trade.reward_risk:.2f} R earns {expected:.2f} R on average, "

@@ -13,9 +13,7 @@ def balance_at(moment_ms: int, balance: float, deals: Sequence[Deal]) -> float:
     Money paid in since then counts as having been there (day one begins with the initial balance), so of the deals
     without a symbol only charges and withdrawals are undone. Either way the anchor is not understated.
     """
-    return balance - sum(
-        deal.net if deal.symbol else min(0.0, deal.net) for deal in deals if deal.time_ms >= moment_ms
-    )
+    return balance - sum(deal.net if deal.symbol else min(0.0, deal.net) for deal in deals if deal.time_ms >= moment_ms)
 
 
 def firm_state(
@@ -39,9 +37,7 @@ def firm_state(
     return _state(firm, rules, None, now_ms)
 
 
-def evaluate(
-    rule: LossRule, account: Account, initial_balance: float, day_anchor: float, resets_ms: int
-) -> RuleStatus:
+def evaluate(rule: LossRule, account: Account, initial_balance: float, day_anchor: float, resets_ms: int) -> RuleStatus:
     """One rule now, and projected past the next reset.
 
     A rule on the balance still counts floating losses: they become realised ones. At the next reset the anchor may be

@@ -31,7 +31,7 @@ def synchronous_correlation(
 
 
 def blend(measured: tuple[float, int] | None, prior: float | None) -> float | None:
-    """Measured correlation shrunk towards the prior by sample size, or towards 0 without one; None if nothing is known."""
+    """Measured correlation shrunk by sample size to the prior, or to 0 without one; None if nothing is known."""
     if measured is None:
         return prior
     value, observations = measured
