@@ -9,6 +9,7 @@
 No answer is no trade: `size` raises `NoAnswerError` rather than return a number. One client belongs to one thread.
 """
 
+import math
 import uuid
 from pathlib import Path
 from types import TracebackType
@@ -159,6 +160,7 @@ class Client:
 
     def ask(self, request: wire.Request, kind: type[_R]) -> _R:
         """Send one question, and send the very same bytes again while there is no answer."""
+        _demand_finite(request)
         body = encode(request)
         for _ in range(self._attempts):
             reply = self._exchange(body, request.id)
@@ -208,6 +210,14 @@ class Client:
             socket.close(linger=0)
             raise ClientError(f"{self.address} is no usable address: {fault.strerror}.") from fault
         return socket
+
+
+def _demand_finite(request: wire.Request) -> None:
+    """JSON has no NaN: sent as null, a stop that is none would become the policy's, and a ceiling none at all."""
+    for name in request.__struct_fields__:
+        value = getattr(request, name)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise RequestError("bad_value", f"The field {name} must be a finite number; it is {value}.", name)
 
 
 class _Head(msgspec.Struct):

@@ -1,6 +1,5 @@
 """One account's desk: its terminal, its evidence, its ledger, and what must be remembered across restarts."""
 
-import dataclasses
 from collections import OrderedDict
 from collections.abc import Iterable
 
@@ -265,7 +264,7 @@ def _expire(reservation: Reservation, report: AccountReport, taken: set[int]) ->
     if match is None:
         return end(reservation, "lapsed")
     taken.add(match.ticket)
-    return dataclasses.replace(reservation, state="open", rest_lots=0.0, tickets=(*reservation.tickets, match.ticket))
+    return reservation._replace(state="open", rest_lots=0.0, tickets=(*reservation.tickets, match.ticket))
 
 
 def _is_ours(reservation: Reservation, found: Position | PendingOrder, made_ms: int, taken: set[int]) -> bool:

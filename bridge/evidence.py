@@ -7,7 +7,7 @@ from bridge.terminal.base import AccountReport, SymbolReport, Terminal
 from sizing.book import PricedSymbol, assess
 from sizing.currency import Pair, Route, convert, find_route
 from sizing.money import FOREX, FOREX_NO_LEVERAGE, check_disagrees
-from sizing.snapshot import NO_TRADES, AccountView, Conversion, Deal, MarketStats, Performance, SymbolSpec, SymbolView
+from sizing.snapshot import NO_TRADES, AccountView, Conversion, Deal, MarketStats, SymbolSpec, SymbolView
 from sizing.stats.correlation import blend, synchronous_correlation
 from sizing.stats.performance import recent_performance
 

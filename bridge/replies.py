@@ -83,7 +83,7 @@ def size_reply(
         binding=decision.binding,
         runner_up=decision.runner_up,
         factors=[FactorInfo(name, value, detail) for name, value, detail in decision.factors],
-        caps=[CapInfo(name, lots, detail) for name, lots, detail in decision.caps],
+        caps=[CapInfo(room[0], lots, room[3]) for room, lots in zip(decision.rooms, decision.ceilings, strict=True)],
         base_lots=decision.base_lots,
         reservation=reservation,
         expires_ms=expires_ms,

@@ -1,7 +1,8 @@
 """The answer and its waterfall."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from sizing.rooms import Room
 
 
 class Factor(NamedTuple):
@@ -20,8 +21,7 @@ class Cap(NamedTuple):
     detail: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(NamedTuple):
     """How many lots, and every step that led there. Refused when `code` is set; then `lots` is 0.
 
     Money is in account currency. `risk_per_lot` is what the size was computed with: the larger of the loss at the stop
@@ -48,4 +48,13 @@ class Decision:
     binding: str | None = None
     runner_up: str | None = None
     factors: tuple[Factor, ...] = ()
-    caps: tuple[Cap, ...] = ()
+    rooms: tuple[Room, ...] = ()
+    """What each limit leaves, the risk budget first."""
+    ceilings: tuple[float | None, ...] = ()
+    """The same in lots, one for each room; None where it does not limit."""
+
+    @property
+    def caps(self) -> tuple[Cap, ...]:
+        """Every limit as a ceiling in lots, for reading; most callers never ask."""
+        pairs = zip(self.rooms, self.ceilings, strict=True)
+        return tuple(Cap(room.name, lots, room.detail) for room, lots in pairs)

@@ -1,9 +1,11 @@
 """How many lots? Read top to bottom: refuse, price, multiply, cap, round down, prove."""
 
+import math
+
 from sizing import gates, prices, risk
 from sizing.caps import refusal_code
 from sizing.caps.limits import request
-from sizing.decision import Cap, Decision, Factor
+from sizing.decision import Decision, Factor
 from sizing.factors.account import dispersion
 from sizing.factors.book import heat
 from sizing.factors.market import given_regime, market_score
@@ -38,14 +40,12 @@ def size(signal: Signal, snapshot: Snapshot, policy: Policy, standing: Standing 
         return _refuse(trade, refusal)
     factors, budget = _budget(trade)
     base_lots = budget / trade.risk_per_lot
-    rooms = (*request(signal, trade.account.equity), *standing.rooms)
-    caps, binding, runner_up = _caps(trade, budget, base_lots, rooms)
-    lots = _round_down(trade, budget, rooms, caps, binding.lots or 0.0)
+    rooms = _rooms(trade, budget, base_lots)
+    shares = 1.0, trade.risk_per_lot, trade.worst_per_lot, trade.notional_per_lot, trade.margin_per_lot
+    ceilings, binding, runner_up = _ceilings(rooms, shares)
+    lots = _round_down(trade, budget, rooms, shares, ceilings[binding] or 0.0)
     if lots == 0:
-        least = snapshot.symbol.spec.volume_min
-        room = f"{binding.name} leaves {binding.lots or 0.0:.4f} lots ({binding.detail})"
-        why = f"{room}; the smallest volume is {least:g}."
-        refusal = refusal_code(snapshot, binding.name), why
+        refusal = _too_small(trade, rooms[binding], ceilings[binding] or 0.0)
     amount = lots * trade.risk_per_lot
     return Decision(
         code=None if refusal is None else refusal[0],
@@ -65,10 +65,11 @@ def size(signal: Signal, snapshot: Snapshot, policy: Policy, standing: Standing 
         worst_case=lots * trade.worst_per_lot,
         risk_percent=amount / trade.account.equity * 100,
         base_lots=base_lots,
-        binding=binding.name,
-        runner_up=runner_up,
+        binding=rooms[binding].name,
+        runner_up=None if runner_up is None else rooms[runner_up].name,
         factors=factors,
-        caps=caps,
+        rooms=rooms,
+        ceilings=ceilings,
     )
 
 
@@ -97,63 +98,72 @@ def _kelly_pct(trade: Trade) -> float:
     return max(0.0, trade.policy.budget.kelly_fraction * (probability - (1 - probability) / trade.reward_risk) * 100)
 
 
-def _caps(
-    trade: Trade, budget: float, base_lots: float, rooms: tuple[Room, ...]
-) -> tuple[tuple[Cap, ...], Cap, str | None]:
-    """Every room as a ceiling in lots, the tightest, and the name of the next; of equals the one named first binds."""
+def _rooms(trade: Trade, budget: float, base_lots: float) -> tuple[Room, ...]:
+    """The risk budget, the request's own limits, and those that stood before it."""
     detail = (
         f"{budget:.2f} at {trade.risk_per_lot:.2f} a lot: stop {trade.loss_per_lot:.2f}, "
         f"shortfall {trade.shortfall_per_lot:.2f} ({trade.tail_source})"
     )
-    binding = Cap("risk_budget", base_lots, detail)
-    caps, runner_up = [binding], None
-    lowest, second = base_lots, float("inf")
-    shares = _shares(trade)
-    for name, unit, amount, detail in rooms:
-        lots = amount
-        if unit != LOTS and amount is not None:
-            lots = amount / shares[unit] if amount > 0 else 0.0
-        cap = Cap(name, lots, detail)
-        caps.append(cap)
-        if lots is None:
+    return (
+        Room("risk_budget", LOTS, base_lots, detail),
+        *request(trade.signal, trade.account.equity),
+        *trade.standing.rooms,
+    )
+
+
+def _ceilings(
+    rooms: tuple[Room, ...], shares: tuple[float, ...]
+) -> tuple[tuple[float | None, ...], int, int | None]:
+    """Every room in lots, where the tightest stands, and where the next; of equals the one named first binds.
+
+    `shares` are what one lot uses up, by unit.
+    """
+    ceilings: list[float | None] = []
+    binding, runner_up = 0, None
+    lowest = second = math.inf
+    for index, (_, unit, amount, _) in enumerate(rooms):
+        if amount is None:
+            ceilings.append(None)
             continue
+        lots = amount if unit == LOTS else amount / shares[unit] if amount > 0 else 0.0
+        ceilings.append(lots)
         if lots < lowest:
-            runner_up, second = binding.name, lowest
-            binding, lowest = cap, lots
+            runner_up, second = (binding if index else None), lowest
+            binding, lowest = index, lots
         elif lots < second:
-            runner_up, second = name, lots
-    return tuple(caps), binding, runner_up
+            runner_up, second = index, lots
+    return tuple(ceilings), binding, runner_up
 
 
-def _shares(trade: Trade) -> tuple[float, float, float, float, float]:
-    """What one lot uses up, by unit."""
-    return 1.0, trade.risk_per_lot, trade.worst_per_lot, trade.notional_per_lot, trade.margin_per_lot
-
-
-def _round_down(trade: Trade, budget: float, rooms: tuple[Room, ...], caps: tuple[Cap, ...], ceiling: float) -> float:
-    """The largest volume on the lattice that the ceiling and every cap allow; 0 if that is less than the smallest.
+def _round_down(
+    trade: Trade, budget: float, rooms: tuple[Room, ...], shares: tuple[float, ...], ceiling: float
+) -> float:
+    """The largest volume on the lattice that the ceiling and every room allow; 0 if that is less than the smallest.
 
     A quotient of floats may round up, so every product is proved again, and a step given up where one fails.
     """
     spec = trade.snapshot.symbol.spec
     grid = lattice(spec.volume_min, spec.volume_max, spec.volume_step)
     steps = min(grid.floor(ceiling), grid.max_steps)
-    shares = _shares(trade)
     while steps >= grid.min_steps:
         lots = grid.lots(steps)
-        if _proven(lots, lots * trade.risk_per_lot <= budget, rooms, caps, shares):
+        if lots * trade.risk_per_lot <= budget and _fits(lots, rooms, shares):
             return lots
         steps -= 1
     return 0.0
 
 
-def _proven(
-    lots: float, within_budget: bool, rooms: tuple[Room, ...], caps: tuple[Cap, ...], shares: tuple[float, ...]
-) -> bool:
+def _fits(lots: float, rooms: tuple[Room, ...], shares: tuple[float, ...]) -> bool:
     for _, unit, amount, _ in rooms:
         if amount is not None and lots * shares[unit] > amount:
             return False
-    return within_budget and lots <= (caps[0].lots or 0.0)
+    return True
+
+
+def _too_small(trade: Trade, binding: Room, ceiling: float) -> Refusal:
+    least = trade.snapshot.symbol.spec.volume_min
+    room = f"{binding.name} leaves {ceiling:.4f} lots ({binding.detail})"
+    return refusal_code(trade.snapshot, binding.name), f"{room}; the smallest volume is {least:g}."
 
 
 def _refuse(trade: Trade, refusal: Refusal) -> Decision:

@@ -7,7 +7,6 @@ pure: each returns a new ledger and leaves the old one as it was.
 Money is kept in whole cents, rounded up, so that the sum of the parts is exact however often parts come and go.
 """
 
-import dataclasses
 import math
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -25,8 +24,7 @@ class Fill(NamedTuple):
     at_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reservation:
+class Reservation(NamedTuple):
     """What one answer may still cost. Cents are hundredths of the account's currency, for all `lots` of the answer."""
 
     id: str
@@ -145,8 +143,7 @@ def fill(reservation: Reservation, ticket: int, lots: float, now_ms: int) -> Res
     if ticket in reservation.tickets:
         return reservation
     rest = max(0.0, round(reservation.rest_lots - lots, 8))
-    return dataclasses.replace(
-        reservation,
+    return reservation._replace(
         state="partly_open" if rest > 0 else "open",
         rest_lots=rest,
         tickets=(*reservation.tickets, ticket),
@@ -159,9 +156,9 @@ def end(reservation: Reservation, how: Literal["released", "lapsed"]) -> Reserva
     if reservation.state in ("released", "lapsed", "open"):
         return reservation
     state: State = how if reservation.state == "reserved" else "open"
-    return dataclasses.replace(reservation, state=state, rest_lots=0.0)
+    return reservation._replace( state=state, rest_lots=0.0)
 
 
 def seen(reservation: Reservation, ticket: int) -> Reservation:
     """The reservation after the terminal has shown a fill's position, or has shown that it is gone again."""
-    return dataclasses.replace(reservation, unseen=tuple(each for each in reservation.unseen if each.ticket != ticket))
+    return reservation._replace( unseen=tuple(each for each in reservation.unseen if each.ticket != ticket))

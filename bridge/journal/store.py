@@ -35,6 +35,7 @@ _FIND = "SELECT request, reply FROM entries WHERE account = ? AND id = ?"
 _NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE)
 _TAIL_BYTES = 64 * 1024 * 1024
 _PARTS_REMEMBERED = 512
+_IDS_REMEMBERED = 1_000_000
 
 _T = TypeVar("_T")
 _encode = msgspec.msgpack.Encoder().encode
@@ -50,11 +51,13 @@ class Journal:
         self._parts: dict[tuple[int, ...], tuple[tuple[object, ...], int]] = {}
         self._records: list[Record] = []
         self._by_id: dict[tuple[int, str], Entry] = {}
+        self._ids: set[int] | None = None
         self._batch: list[Record] | None = None
         try:
             self._db = _open_for_writing(path, sync)
             self._tail = _open_tail(path, sync)
             self._recover()
+            self._ids = self._known_ids()
             self.next_seq = 1 + self._scalar("SELECT coalesce(max(seq), 0) FROM entries")
             self._next_part = 1 + self._scalar("SELECT coalesce(max(part), 0) FROM parts")
         except BaseException:
@@ -63,7 +66,10 @@ class Journal:
 
     def find(self, account: int, request_id: str) -> tuple[bytes, bytes] | None:
         """The request and the reply stored under an id, or None."""
-        entry = self._by_id.get((account, request_id))
+        key = account, request_id
+        if self._ids is not None and hash(key) not in self._ids:
+            return None
+        entry = self._by_id.get(key)
         if entry is not None:
             return entry.request or b"", entry.reply or b""
         try:
@@ -95,7 +101,7 @@ class Journal:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Everything written inside reaches the disk with one write, or not at all. Raises JournalError."""
-        before = self.next_seq, self._next_part, dict(self._parts)
+        before = self.next_seq, self._next_part
         batch: list[Record] = []
         self._batch = batch
         try:
@@ -105,7 +111,8 @@ class Journal:
         except BaseException:
             for record in batch:
                 self._forget(record)
-            self.next_seq, self._next_part, self._parts = before
+            self.next_seq, self._next_part = before
+            self._parts = {key: known for key, known in self._parts.items() if known[1] < self._next_part}
             raise
         finally:
             self._batch = None
@@ -169,7 +176,10 @@ class Journal:
         # Within a batch a later request must find an earlier one; a batch that fails is forgotten again.
         self._records.append(record)
         if type(record) is Entry and record.id is not None:
-            self._by_id[record.account, record.id] = record
+            key = record.account, record.id
+            self._by_id[key] = record
+            if self._ids is not None:
+                self._ids.add(hash(key))
 
     def _forget(self, record: Record) -> None:
         self._records.remove(record)
@@ -191,6 +201,12 @@ class Journal:
         self.fold()
         # A torn record at the end is no record: its reply never left.
         self._tail.clear()
+
+    def _known_ids(self) -> set[int] | None:
+        """Hashes of every id in the database, so that a new id needs no look-up; None where there are too many."""
+        if self._scalar("SELECT count(*) FROM entries") > _IDS_REMEMBERED:
+            return None
+        return {hash(row) for row in self._db.execute("SELECT account, id FROM entries")}
 
     def _insert(self, records: Sequence[Record]) -> None:
         entries = [_row(record) for record in records if isinstance(record, Entry)]
@@ -220,8 +236,15 @@ class JournalReader:
     def __init__(self, path: Path) -> None:
         if not path.is_file():
             raise JournalError(f"There is no journal at {path}. Start the daemon once, or name another with --config.")
-        self._db = sqlite3.connect(path.absolute().as_uri() + "?mode=ro", uri=True, isolation_level=None)
-        _check_identity(self._db, path)
+        try:
+            self._db = sqlite3.connect(path.absolute().as_uri() + "?mode=ro", uri=True, isolation_level=None)
+        except sqlite3.Error as fault:
+            raise _damaged(path, fault) from fault
+        try:
+            _check_identity(self._db, path)
+        except BaseException:
+            self._db.close()
+            raise
 
     def entry(self, seq: int) -> Entry | None:
         """One entry by its number."""

@@ -107,6 +107,14 @@ def test_a_side_that_is_none_is_a_usage_error(run: Run) -> None:
     assert "'buy'" in outcome.err
 
 
+@pytest.mark.parametrize("option", ["--stop", "--target", "--confidence", "--max-lots", "--max-risk-pct"])
+def test_a_number_that_is_none_is_never_left_out(run: Run, running: Running, option: str) -> None:
+    """JSON has no NaN: sent as null it would ask for the ATR stop, or drop a ceiling."""
+    outcome = run("size", "EURUSD.sim", "buy", option, "nan", "--address", running.address)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "bad_value" in outcome.err
+
+
 def test_status_shows_the_account(run: Run, running: Running) -> None:
     """Money, rules with their reset in both time zones, and the clock."""
     outcome = run("status", "--address", running.address)

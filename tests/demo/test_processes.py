@@ -1,6 +1,7 @@
 """How the demo ends: by itself, by a signal, by the daemon's death. Nothing of it is left over."""
 
 import contextlib
+import json
 import os
 import re
 import select
@@ -12,6 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from bridge.demo.interrupts import Interrupts
+from bridge.demo.machine import MachineReport
+from bridge.demo.records import Asked
+from bridge.demo.scene import Wish
+from bridge.demo.stage import run
 from tests.cli.processes import DEADLINE_S, finish, interrupt, start
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
@@ -80,13 +86,31 @@ def test_sigterm_ends_in_order() -> None:
 
 
 @POSIX
-def test_interrupted_json_is_still_json() -> None:
-    """There is no line to wait for, so the signal meets the run anywhere: whole, partial, or before it began."""
+def test_a_signal_at_any_early_moment_leaves_no_traceback() -> None:
+    """Nothing is waited for, so the signal may come before the demo knows what to do with it."""
     demo = start("demo", "--days", "10", "--json")
     demo.send_signal(signal.SIGTERM)
     code, _, err = finish(demo)
     assert "Traceback" not in err
     assert code in (128 + signal.SIGTERM, -signal.SIGTERM)
+
+
+class StoppedAtOnce(MachineReport):
+    """Ctrl-C is pressed while the first decision is shown."""
+
+    def decision(self, asked: Asked) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_json_of_an_interrupted_run_is_whole_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    wish = Wish(ticks=None, days=1, seed=7, balance=100_000.0, firm="ftmo-2step", preset="leveraged", keep=None)
+    with Interrupts() as interrupts:
+        run(wish, StoppedAtOnce(), interrupts)
+    report = json.loads(capsys.readouterr().out)
+    assert interrupts.exit_code == 130
+    assert report["summary"]["complete"] is False
+    assert 0 < report["summary"]["bars_played"] < report["summary"]["bars_planned"]
+    assert len(report["decisions"]) == 1
 
 
 @POSIX
