@@ -22,7 +22,7 @@ from bridge.service import Incoming, Service
 _BUSY_TIMEOUT_MS = 2
 _IDLE_TIMEOUT_MS = 10
 _HOUSEKEEPING_S = 0.02
-_MAX_BATCH = 256
+_MAX_STREAK = 256
 _MAX_WAITING = 2_048
 _MAX_ENVELOPE = 16
 _EVENTS_KEPT_BACK = 4_096
@@ -109,31 +109,33 @@ class Server:
             self._housekeep(now)
 
     def _answer(self, first: Message) -> None:
-        """Answer one request, or all that wait with it, in the order in which they came."""
-        waiting = [first]
-        # Asking whether there is more is cheaper than trying to receive it: an empty queue is the rule.
+        """Answer one request and whatever waits behind it, in the order in which they came."""
+        self._send(first, self._service.handle(self._incoming(first)))
+        for _ in range(_MAX_STREAK):
+            if not self._waiting() or (message := self._receive(zmq.NOBLOCK)) is None:
+                return
+            self._send(message, self._service.handle(self._incoming(message)))
+        self._shed()
+
+    def _shed(self) -> None:
+        """After a long streak, look at how many are waiting: too many are better told at once than answered late."""
+        waiting: list[Message] = []
         while len(waiting) < _MAX_WAITING and self._waiting():
-            if (more := self._receive(zmq.NOBLOCK)) is not None:
-                waiting.append(more)
-        if len(waiting) == 1:
-            self._send(first, self._service.handle(self._incoming(waiting)[0]))
-            return
-        # A full queue means that requests come faster than they are answered: most of them are better told at once.
-        served = _MAX_BATCH if len(waiting) == _MAX_WAITING else len(waiting)
-        for start in range(0, served, _MAX_BATCH):
-            batch = waiting[start : min(start + _MAX_BATCH, served)]
-            for message, reply in zip(batch, self._service.handle_batch(self._incoming(batch)), strict=True):
-                self._send(message, reply)
+            if (message := self._receive(zmq.NOBLOCK)) is not None:
+                waiting.append(message)
+        served = _MAX_STREAK if len(waiting) == _MAX_WAITING else len(waiting)
+        for message in waiting[:served]:
+            self._send(message, self._service.handle(self._incoming(message)))
         for message in waiting[served:]:
-            self._send(message, self._service.overloaded(self._incoming([message])[0]))
+            self._send(message, self._service.overloaded(self._incoming(message)))
 
     def _waiting(self) -> bool:
         return bool(int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN)
 
-    def _incoming(self, batch: list[Message]) -> list[Incoming]:
+    def _incoming(self, message: Message) -> Incoming:
         if self._permissions is None:
-            return [Incoming(message.body) for message in batch]
-        return [Incoming(message.body, self._permissions(message.user)) for message in batch]
+            return Incoming(message.body)
+        return Incoming(message.body, self._permissions(message.user))
 
     def _receive(self, flags: int = 0) -> Message | None:
         """The next message; None when there is none within the time-out, or when it has no body or address."""

@@ -65,18 +65,6 @@ class Service:
         except JournalError as fault:
             return self._failed(incoming, fault)
 
-    def handle_batch(self, batch: Sequence[Incoming]) -> list[bytes]:
-        """The replies to requests that were waiting together, written to the journal as one transaction."""
-        if len(batch) == 1:
-            return [self.handle(batch[0])]
-        try:
-            with self._journal.transaction():
-                return [self._handle(incoming) for incoming in batch]
-        except JournalError as fault:
-            # Nothing of the batch is written, so nothing of it may stay in memory.
-            self._restore()
-            return [self._failed(incoming, fault) for incoming in batch]
-
     def overloaded(self, incoming: Incoming) -> bytes:
         """The reply to a request that there was no time for."""
         error = ProtocolError("overloaded", "The daemon has more requests waiting than it can answer.")

@@ -126,7 +126,10 @@ def check_disagrees(
 ) -> str | None:
     """Why the terminal's OrderCalcProfit or OrderCalcMargin contradict the computed figures; None if they do not."""
     if check.profit is not None:
-        ours = loss_per_lot(spec, account_currency, conversion, check.price_open, check.price_close)
+        # The tick value is of now, the terminal's profit at the closing price's rate: only the formula compares exactly.
+        rate = rate_at(spec, account_currency, conversion, check.price_close)
+        unit = formula_unit(spec, rate) or tick_unit(spec)
+        ours = None if unit is None else abs(check.price_open - check.price_close) * unit
         if ours is None or apart(ours, abs(check.profit)) * 100 > mismatch_pct:
             move = f"{check.price_open:g} to {check.price_close:g}"
             return f"one lot of {spec.name} from {move} is {_text(ours)}, the terminal says {abs(check.profit):.2f}"

@@ -25,8 +25,10 @@ def price(trade: Trade) -> Refusal | None:
     at_stop = money.rate_at(spec, account.currency, conversion, trade.stop_loss)
     if at_stop != rate:
         unit = max(money.formula_unit(spec, at_stop) or 0.0, by_tick or 0.0)
-    margin = money.margin_per_lot(spec, trade.signal.side, conversion, entry, account.leverage)
-    if unit <= 0 or margin is None or not math.isfinite(unit * entry + margin):
+    # A pending order far below the market must not look small: face value and margin are taken at the higher price.
+    high = max(entry, snapshot.quote.ask)
+    margin = money.margin_per_lot(spec, trade.signal.side, conversion, high, account.leverage)
+    if unit <= 0 or margin is None or not math.isfinite(unit * high + margin):
         return "money_mismatch", f"Loss, face value or margin per lot of {spec.name} cannot be computed."
     trade.loss_per_lot = loss = abs(entry - trade.stop_loss) * unit + _costs(trade, unit)
     stats, tail_policy = trade.standing.stats, trade.policy.tail
@@ -37,7 +39,7 @@ def price(trade: Trade) -> Refusal | None:
     trade.shortfall_per_lot = shortfall(loss, tail.gap_probability, gap, tail_policy.level)
     trade.risk_per_lot = max(loss, trade.shortfall_per_lot)
     trade.worst_per_lot = max(trade.risk_per_lot, loss + gap)
-    trade.notional_per_lot = entry * unit_now
+    trade.notional_per_lot = high * unit_now
     trade.margin_per_lot = margin
     trade.tail_source = tail.source
     return None
@@ -67,7 +69,8 @@ def _nights(trade: Trade) -> int:
     if end < rollover:
         return 0
     nights = 1 + (end - rollover) // DAY_MS
-    # The epoch began on a Thursday, day 4 of a week that starts on Sunday; the day charged is the one that ends.
-    first_day = ((rollover - 1) // DAY_MS + 4) % 7
+    # The day charged is the broker's day that ends at the rollover; half a day earlier it is that day in UTC too,
+    # wherever the broker is. The epoch began on a Thursday, day 4 of a week that starts on Sunday.
+    first_day = ((rollover - DAY_MS // 2) // DAY_MS + 4) % 7
     meets_triple = (trade.snapshot.symbol.spec.swap_rollover3days - first_day) % 7 < nights
     return int(nights + 2 * meets_triple)

@@ -11,6 +11,7 @@ from rich.text import Text
 from bridge.cli.bench import bench
 from bridge.cli.codes import codes
 from bridge.cli.config import check, init
+from bridge.cli.demo import demo
 from bridge.cli.explain import explain
 from bridge.cli.keys import keys
 from bridge.cli.market import sample_market_command
@@ -38,7 +39,7 @@ app.command()(init)
 app.command("sample-market")(sample_market_command)
 app.command()(keys)
 app.command()(codes)
-# To enable the demo: `from bridge.cli.demo import demo` above, and here `app.command()(demo)`.
+app.command()(demo)
 app.command()(bench)
 
 

@@ -52,7 +52,6 @@ class Journal:
         self._records: list[Record] = []
         self._by_id: dict[tuple[int, str], Entry] = {}
         self._ids: set[int] | None = None
-        self._batch: list[Record] | None = None
         try:
             self._db = _open_for_writing(path, sync)
             self._tail = _open_tail(path, sync)
@@ -97,25 +96,6 @@ class Journal:
         # Holding the objects keeps their ids from being given to others.
         self._parts[key] = identity, number
         return number
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Everything written inside reaches the disk with one write, or not at all. Raises JournalError."""
-        before = self.next_seq, self._next_part
-        batch: list[Record] = []
-        self._batch = batch
-        try:
-            yield
-            self._batch = None
-            self._write(batch)
-        except BaseException:
-            for record in batch:
-                self._forget(record)
-            self.next_seq, self._next_part = before
-            self._parts = {key: known for key, known in self._parts.items() if known[1] < self._next_part}
-            raise
-        finally:
-            self._batch = None
 
     def changes(self, account: int) -> Iterator[bytes]:
         """An account's last saved state, and every change since then, oldest first."""
@@ -169,28 +149,16 @@ class Journal:
             self._lock.release()
 
     def _keep(self, record: Record) -> None:
-        if self._batch is None:
-            self._write([record])
-        else:
-            self._batch.append(record)
-        # Within a batch a later request must find an earlier one; a batch that fails is forgotten again.
+        try:
+            self._tail.append(frame(_encode(record)))
+        except OSError as fault:
+            raise self._unusable(fault) from fault
         self._records.append(record)
         if type(record) is Entry and record.id is not None:
             key = record.account, record.id
             self._by_id[key] = record
             if self._ids is not None:
                 self._ids.add(hash(key))
-
-    def _forget(self, record: Record) -> None:
-        self._records.remove(record)
-        if type(record) is Entry and record.id is not None:
-            self._by_id.pop((record.account, record.id), None)
-
-    def _write(self, records: Sequence[Record]) -> None:
-        try:
-            self._tail.append(b"".join([frame(_encode(record)) for record in records]))
-        except OSError as fault:
-            raise self._unusable(fault) from fault
 
     def _recover(self) -> None:
         """Fold what a daemon that died has left."""

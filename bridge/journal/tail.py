@@ -20,26 +20,30 @@ def frame(body: bytes) -> bytes:
 
 
 class Tail:
-    """The open file. Raises OSError when it cannot be written; then nothing of the write is left in it."""
+    """The open file. Raises OSError when it cannot be written; what a failed write has left is cut off before the next.
+
+    Nothing may ever follow a torn record: a reader stops there.
+    """
 
     def __init__(self, path: Path, *, sync: bool) -> None:
         self._sync = sync
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
         self._file = os.open(path, flags, 0o644)
         self.size = os.fstat(self._file).st_size
+        self._torn = False
 
-    def append(self, frames: bytes) -> None:
-        """Add whole records with one write; with `sync`, not before the disk has them."""
-        try:
-            written = os.write(self._file, frames)
-            if self._sync:
-                os.fsync(self._file)
-        except OSError:
+    def append(self, record: bytes) -> None:
+        """Add one framed record with one write; with `sync`, not before the disk has it."""
+        if self._torn:
             os.ftruncate(self._file, self.size)
-            raise
-        if written != len(frames):
+        self._torn = True
+        written = os.write(self._file, record)
+        if written != len(record):
             os.ftruncate(self._file, self.size)
             raise OSError(errno.ENOSPC, "the disk took only a part of it")
+        if self._sync:
+            os.fsync(self._file)
+        self._torn = False
         self.size += written
 
     def bodies(self) -> list[bytes]:

@@ -23,8 +23,8 @@ class ProtocolError(Exception):
     def __init__(self, code: str, message: str, *, field: str | None = None) -> None:
         super().__init__(message)
         self.code = code
-        self.message = message
-        self.field = field
+        self.message = _sendable(message)
+        self.field = None if field is None else _sendable(field)
         self.request_id: str | None = None
         self.request_type: str | None = None
         self.account: int | None = None
@@ -81,6 +81,8 @@ def _parse_strictly(body: bytes) -> Any:
         raise ProtocolError("bad_json", f"The body is not one UTF-8 JSON object: {_first_line(fault)}.") from None
     if _depth(value) > MAX_NESTING:
         raise ProtocolError("bad_json", f"The body is nested over {MAX_NESTING} levels.")
+    if b"\\u" in body and _sendable(text := json.dumps(value, ensure_ascii=False)) != text:
+        raise ProtocolError("bad_json", "The body escapes half a surrogate pair, which is no character.")
     return value
 
 
@@ -180,9 +182,15 @@ def _find_field_fault(value: dict[str, Any], kind: str) -> ProtocolError:
 def _bad_value(name: str, fault: str) -> ProtocolError:
     reason, _, path = fault.partition(" - at `$")
     field = name + path.rstrip("`")
-    if field != name and "missing required field" in reason:
-        return ProtocolError("missing_field", f"In {field}: {reason}.", field=field)
+    if "missing required field `" in reason:
+        missing = f"{field}.{reason.split('`')[1]}"
+        return ProtocolError("missing_field", f"The field {missing} is missing.", field=missing)
     return ProtocolError("bad_value", f"The field {field} is not valid: {reason}.", field=field)
+
+
+def _sendable(text: str) -> str:
+    """The text with what UTF-8 cannot carry replaced: half a surrogate pair that the body escaped."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _is_id(value: Any) -> bool:

@@ -15,11 +15,14 @@ PROTOCOL_VERSION: Literal[1] = 1
 Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\A[ -~]+\Z")]
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 Strategy = Annotated[str, Meta(min_length=1, max_length=32)]
-Price = Annotated[float, Meta(gt=0)]
+Price = Annotated[float, Meta(ge=1e-12, le=1e12)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
-Lots = Annotated[float, Meta(gt=0)]
-Ticket = Annotated[int, Meta(ge=0)]
-Millis = Annotated[int, Meta(ge=0)]
+Lots = Annotated[float, Meta(gt=0, le=1e12)]
+Money = Annotated[float, Meta(ge=-1e15, le=1e15)]
+Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+"""Every number has bounds: the journal holds 64 bits, and products of unbounded floats are not finite."""
+Ticket = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Millis = Annotated[int, Meta(ge=0, le=2**53)]
 Login = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
@@ -43,10 +46,10 @@ class SizeRequest(Request, frozen=True, kw_only=True, tag="size"):
     market_score: Percent | None = None
     regime: Regime | None = None
     strategy: Strategy | None = None
-    magic: int | None = None
+    magic: Whole | None = None
     order: OrderKind = "market"
     horizon_minutes: Annotated[int, Meta(ge=1, le=525_600)] | None = None
-    max_lots: Lots | None = None
+    max_lots: Annotated[float, Meta(gt=0)] | None = None
     max_risk_pct: Annotated[float, Meta(gt=0, le=100)] | None = None
     sent_ms: Millis | None = None
     dry_run: bool = False
@@ -81,12 +84,12 @@ class AccountInfo(Struct, frozen=True, kw_only=True):
 
     login: Login
     currency: Annotated[str, Meta(min_length=3, max_length=8)]
-    balance: float
-    equity: float
-    margin: float
-    margin_free: float
-    leverage: Annotated[int, Meta(ge=1)]
-    margin_mode: int = 2
+    balance: Money
+    equity: Money
+    margin: Money
+    margin_free: Money
+    leverage: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+    margin_mode: Whole = 2
     trade_allowed: bool = True
     trade_expert: bool = True
 
@@ -95,11 +98,11 @@ class SymbolInfo(Struct, frozen=True, kw_only=True):
     """MT5's symbol_info. margin_rate_* are MQL5's SymbolInfoMarginRate, initial."""
 
     name: Name
-    trade_calc_mode: int
+    trade_calc_mode: Whole
     digits: Annotated[int, Meta(ge=0, le=12)]
     point: Price
     trade_tick_size: Price
-    trade_tick_value: Annotated[float, Meta(ge=0)]
+    trade_tick_value: Annotated[float, Meta(ge=0, le=1e15)]
     trade_contract_size: Price
     volume_min: Lots
     volume_max: Lots
@@ -107,22 +110,22 @@ class SymbolInfo(Struct, frozen=True, kw_only=True):
     currency_base: str
     currency_profit: str
     currency_margin: str
-    trade_tick_value_profit: Annotated[float, Meta(ge=0)] = 0.0
-    trade_tick_value_loss: Annotated[float, Meta(ge=0)] = 0.0
-    volume_limit: Annotated[float, Meta(ge=0)] = 0.0
-    trade_mode: int = 4
-    trade_stops_level: Annotated[int, Meta(ge=0)] = 0
-    trade_freeze_level: Annotated[int, Meta(ge=0)] = 0
-    margin_initial: Annotated[float, Meta(ge=0)] = 0.0
-    margin_maintenance: Annotated[float, Meta(ge=0)] = 0.0
-    margin_rate_buy: Annotated[float, Meta(ge=0)] = 1.0
-    margin_rate_sell: Annotated[float, Meta(ge=0)] = 1.0
-    swap_mode: int = 0
-    swap_long: float = 0.0
-    swap_short: float = 0.0
+    trade_tick_value_profit: Annotated[float, Meta(ge=0, le=1e15)] = 0.0
+    trade_tick_value_loss: Annotated[float, Meta(ge=0, le=1e15)] = 0.0
+    volume_limit: Annotated[float, Meta(ge=0, le=1e15)] = 0.0
+    trade_mode: Whole = 4
+    trade_stops_level: Ticket = 0
+    trade_freeze_level: Ticket = 0
+    margin_initial: Annotated[float, Meta(ge=0, le=1e15)] = 0.0
+    margin_maintenance: Annotated[float, Meta(ge=0, le=1e15)] = 0.0
+    margin_rate_buy: Annotated[float, Meta(ge=0, le=1e15)] = 1.0
+    margin_rate_sell: Annotated[float, Meta(ge=0, le=1e15)] = 1.0
+    swap_mode: Whole = 0
+    swap_long: Money = 0.0
+    swap_short: Money = 0.0
     swap_rollover3days: Annotated[int, Meta(ge=0, le=6)] = 3
-    trade_face_value: float = 0.0
-    trade_accrued_interest: float = 0.0
+    trade_face_value: Money = 0.0
+    trade_accrued_interest: Money = 0.0
     session_open: bool = True
 
 
@@ -135,12 +138,12 @@ class PositionInfo(Struct, frozen=True, kw_only=True):
     volume: Lots
     price_open: Price
     price_current: Price
-    sl: Annotated[float, Meta(ge=0)] = 0.0
-    tp: Annotated[float, Meta(ge=0)] = 0.0
-    profit: float = 0.0
-    swap: float = 0.0
-    magic: int = 0
-    time_msc: int = 0
+    sl: Annotated[float, Meta(ge=0, le=1e15)] = 0.0
+    tp: Annotated[float, Meta(ge=0, le=1e15)] = 0.0
+    profit: Money = 0.0
+    swap: Money = 0.0
+    magic: Whole = 0
+    time_msc: Whole = 0
 
 
 class OrderInfo(Struct, frozen=True, kw_only=True):
@@ -150,18 +153,18 @@ class OrderInfo(Struct, frozen=True, kw_only=True):
     symbol: Name
     type: Annotated[int, Meta(ge=0, le=7)]
     volume_current: Lots
-    price_open: Annotated[float, Meta(ge=0)]
-    sl: Annotated[float, Meta(ge=0)] = 0.0
-    tp: Annotated[float, Meta(ge=0)] = 0.0
-    magic: int = 0
-    time_setup_msc: int = 0
+    price_open: Annotated[float, Meta(ge=0, le=1e15)]
+    sl: Annotated[float, Meta(ge=0, le=1e15)] = 0.0
+    tp: Annotated[float, Meta(ge=0, le=1e15)] = 0.0
+    magic: Whole = 0
+    time_setup_msc: Whole = 0
 
 
 class QuoteInfo(Struct, frozen=True, kw_only=True):
     """MT5's tick of one symbol. `time_msc` is broker wall clock."""
 
     symbol: Name
-    time_msc: int
+    time_msc: Whole
     bid: Price
     ask: Price
 
@@ -169,7 +172,7 @@ class QuoteInfo(Struct, frozen=True, kw_only=True):
 class RateInfo(Struct, frozen=True, kw_only=True):
     """MT5's MqlRates. `time` is broker wall clock, seconds."""
 
-    time: int
+    time: Whole
     open: Price
     high: Price
     low: Price
@@ -188,17 +191,17 @@ class DealInfo(Struct, frozen=True, kw_only=True):
     """MT5's TradeDeal. `entry`: ENUM_DEAL_ENTRY. Times are broker wall clock."""
 
     ticket: Ticket
-    time_msc: int
-    profit: float
-    entry: int = 0
-    position_id: int = 0
+    time_msc: Whole
+    profit: Money
+    entry: Whole = 0
+    position_id: Whole = 0
     symbol: str = ""
-    volume: float = 0.0
-    price: float = 0.0
-    swap: float = 0.0
-    commission: float = 0.0
-    fee: float = 0.0
-    magic: int = 0
+    volume: Money = 0.0
+    price: Money = 0.0
+    swap: Money = 0.0
+    commission: Money = 0.0
+    fee: Money = 0.0
+    magic: Whole = 0
 
 
 class CheckInfo(Struct, frozen=True, kw_only=True):
@@ -208,8 +211,8 @@ class CheckInfo(Struct, frozen=True, kw_only=True):
     side: Side
     price_open: Price
     price_close: Price
-    profit: float | None = None
-    margin: float | None = None
+    profit: Money | None = None
+    margin: Money | None = None
 
 
 class SnapshotRequest(Request, frozen=True, kw_only=True, tag="snapshot"):
@@ -220,8 +223,8 @@ class SnapshotRequest(Request, frozen=True, kw_only=True, tag="snapshot"):
     """
 
     session: Id
-    sequence: Annotated[int, Meta(ge=0)]
-    time_trade_server: int | None = None
+    sequence: Ticket
+    time_trade_server: Whole | None = None
     account_info: AccountInfo | None = None
     symbols: list[SymbolInfo] | None = None
     positions: list[PositionInfo] | None = None

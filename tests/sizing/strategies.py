@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from sizing.engine import size
 from sizing.decision import Decision
+from sizing.engine import size
 from sizing.policy import Policy
 from sizing.prop.evaluate import firm_state
 from sizing.prop.rules import Firm

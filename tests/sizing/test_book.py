@@ -104,7 +104,10 @@ def test_a_pending_order_does_not_move_with_the_quote() -> None:
 
 def test_position_and_pending_of_one_side_are_one_exposure_and_sides_are_two() -> None:
     result = book(
-        make_position(), make_order(), make_position(ticket=3, side="sell", sl=1.103), make_position(ticket=4, volume=0.5)
+        make_position(),
+        make_order(),
+        make_position(ticket=3, side="sell", sl=1.103),
+        make_position(ticket=4, volume=0.5),
     )
     long, short = sorted(result.exposures, key=lambda each: each.side)
     assert (long.positions, long.lots) == (3, 2.5)

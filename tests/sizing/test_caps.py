@@ -147,7 +147,9 @@ def test_bitcoin_is_sized_by_the_margin_that_carries_it() -> None:
     )  # fmt: skip
     snapshot = make_snapshot(spec=spec, firm=NO_FIRM)
     snapshot = dataclasses.replace(
-        snapshot, quote=snapshot.quote._replace(bid=97_000.0, ask=97_000.0), conversion=snapshot.conversion._replace(margin=1.0)
+        snapshot,
+        quote=snapshot.quote._replace(bid=97_000.0, ask=97_000.0),
+        conversion=snapshot.conversion._replace(margin=1.0),
     )
     decision = size(make_signal(stop_loss=96_900.0, take_profit=97_300.0), snapshot, loose_policy())
     assert decision.base_lots == pytest.approx(11.0)

@@ -149,7 +149,9 @@ REFUSED: list[tuple[str, str, Change]] = [
     (
         "exposure_limit",
         "gross",
-        lambda q: q.book(exposures=(make_exposure(**ELSEWHERE, side="sell", notional=200_000.0),)).at(correlation=APART),
+        lambda q: q.book(exposures=(make_exposure(**ELSEWHERE, side="sell", notional=200_000.0),)).at(
+            correlation=APART
+        ),
     ),
     (
         "exposure_limit",
@@ -159,7 +161,9 @@ REFUSED: list[tuple[str, str, Change]] = [
     (
         "portfolio_shortfall",
         "tails elsewhere",
-        lambda q: q.book(exposures=(make_exposure("XAUUSD", risk=0.0, worst=6_000.0),)).firm(rules=()).at(correlation=APART),
+        lambda q: (
+            q.book(exposures=(make_exposure("XAUUSD", risk=0.0, worst=6_000.0),)).firm(rules=()).at(correlation=APART)
+        ),
     ),
     (
         "volume_limit",
@@ -235,4 +239,6 @@ def test_a_refusal_by_a_cap_shows_the_whole_waterfall() -> None:
     decision = GOOD.account(margin_free=13.0).answer()
     assert decision.binding == "margin"
     assert len(decision.factors) == 9
-    assert {"risk_budget", "margin", "notional", "daily_headroom", "total_headroom"} <= {cap.name for cap in decision.caps}
+    assert {"risk_budget", "margin", "notional", "daily_headroom", "total_headroom"} <= {
+        cap.name for cap in decision.caps
+    }

@@ -107,7 +107,9 @@ def test_diversification_weighs_by_risk() -> None:
     table = {"EURUSD": {"GBPUSD": 0.8, "XAUUSD": 0.0}, "GBPUSD": {"XAUUSD": 0.0}, "XAUUSD": {"GBPUSD": 0.0}}
     exposures = (make_exposure("GBPUSD", risk=300.0), make_exposure("XAUUSD", risk=400.0))
     # cov = 300 * 0.8 = 240, the book's deviation is sqrt(300^2 + 400^2) = 500: correlation 0.48.
-    assert value("diversification", snapshot=make_snapshot(exposures=exposures, correlation=table)) == pytest.approx(0.76)
+    assert value("diversification", snapshot=make_snapshot(exposures=exposures, correlation=table)) == pytest.approx(
+        0.76
+    )
 
 
 def test_diversification_stays_between_its_floor_and_ceiling() -> None:
@@ -126,7 +128,10 @@ def test_the_tier_table_is_the_alternative_and_takes_the_largest_pair(correlatio
     table = {"EURUSD": {"GBPUSD": correlation, "XAUUSD": -1.0}}
     exposures = (make_exposure("XAUUSD", risk=900.0), make_exposure("GBPUSD", risk=1.0))
     policy = make_policy(diversification={"method": "tiers"})
-    assert value("diversification", snapshot=make_snapshot(exposures=exposures, correlation=table), policy=policy) == expected
+    assert (
+        value("diversification", snapshot=make_snapshot(exposures=exposures, correlation=table), policy=policy)
+        == expected
+    )
 
 
 # Step 5: performance -----------------------------------------------------------------------------------------------
@@ -142,7 +147,9 @@ def test_the_tier_table_is_the_alternative_and_takes_the_largest_pair(correlatio
 def test_performance_is_linear_in_the_win_rate_and_neutral_below_five_trades(
     trades: int, wins: int, expected: float
 ) -> None:
-    assert value("performance", snapshot=make_snapshot(performance=Performance(trades, wins))) == pytest.approx(expected)
+    assert value("performance", snapshot=make_snapshot(performance=Performance(trades, wins))) == pytest.approx(
+        expected
+    )
 
 
 # Step 6: volatility ------------------------------------------------------------------------------------------------
@@ -173,7 +180,9 @@ def test_with_old_statistics_the_waterfall_names_the_tail_that_was_assumed_inste
     # DESIGN: "Too little history: a labelled fallback, never silent."
     old = NOW_MS - make_policy().freshness.max_stats_age_ms - 1
     tail = make_stats().tail._replace(source="measured on 900 windows")  # type: ignore[union-attr]
-    decision = size(make_signal(), make_snapshot(view=make_view(stats=make_stats(as_of_ms=old, tail=tail))), make_policy())
+    decision = size(
+        make_signal(), make_snapshot(view=make_view(stats=make_stats(as_of_ms=old, tail=tail))), make_policy()
+    )
     assert decision.worst_per_lot == pytest.approx(500 + 0.005 * 1.1 * 100_000)  # the policy's 0.5 % of the price
     assert "measured on 900 windows" not in decision.caps[0].detail
     assert "assumed" in decision.caps[0].detail

@@ -90,9 +90,7 @@ def test_floor_never_exceeds_and_never_wastes_a_step(lots: float, step: str) -> 
 
 
 @settings(max_examples=300, deadline=None, print_blob=True)
-@given(
-    st.sampled_from(STEPS), st.integers(1, 20), st.floats(0.0, 50.0), st.floats(0.001, 60.0)
-)
+@given(st.sampled_from(STEPS), st.integers(1, 20), st.floats(0.0, 50.0), st.floats(0.001, 60.0))
 def test_the_answer_is_the_largest_valid_volume_that_the_request_allows(
     step: str, least: int, above: float, asked: float
 ) -> None:

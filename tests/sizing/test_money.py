@@ -51,7 +51,9 @@ TABLE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("spec", "loss", "margin", "notional"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
+@pytest.mark.parametrize(
+    ("spec", "loss", "margin", "notional"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
+)
 def test_one_lot_by_calc_mode(spec: SymbolSpec, loss: float, margin: float, notional: float) -> None:
     assert money.loss_per_lot(spec, "USD", USD, 250.0, 245.0) == pytest.approx(loss)
     assert money.loss_per_lot(spec, "USD", USD, 245.0, 250.0) == pytest.approx(loss)
@@ -185,14 +187,14 @@ def test_nzdchf_with_a_tick_value_ten_times_too_large_is_refused() -> None:
     snapshot = make_snapshot(spec=spec, quote=Quote(0.52, 0.52, NOW_MS), conversion=Conversion(1.12, 0.6))
     decision = size(make_signal(symbol="NZDCHF", stop_loss=0.515, take_profit=0.535), snapshot, make_policy())
     assert (decision.code, decision.lots) == ("money_mismatch", 0.0)
-    right = dataclasses.replace(
-        spec, trade_tick_value=1.12, trade_tick_value_profit=1.12, trade_tick_value_loss=1.12
-    )
+    right = dataclasses.replace(spec, trade_tick_value=1.12, trade_tick_value_profit=1.12, trade_tick_value_loss=1.12)
     snapshot = dataclasses.replace(snapshot, symbol=dataclasses.replace(snapshot.symbol, spec=right))
     assert size(make_signal(symbol="NZDCHF", stop_loss=0.515, take_profit=0.535), snapshot, make_policy()).lots > 0
 
 
-def code_of(spec: SymbolSpec, price: float, conversion: Conversion, checked: bool = False, mismatch: str | None = None) -> str | None:
+def code_of(
+    spec: SymbolSpec, price: float, conversion: Conversion, checked: bool = False, mismatch: str | None = None
+) -> str | None:
     """What the engine says to a buy with a stop 1 % below and a target 3 % above."""
     view = make_view(spec=spec, checked=checked, mismatch=mismatch)
     snapshot = make_snapshot(view=view, quote=Quote(price, price, NOW_MS), conversion=conversion, firm=NO_FIRM)
@@ -348,7 +350,9 @@ def test_the_triple_day_is_the_brokers_also_west_of_greenwich() -> None:
 def test_the_triple_day_may_be_any_day(day: int) -> None:
     # 1 March 2026 is a Sunday, day 0.
     charged = [
-        stop_loss_per_lot(f"2026-03-0{date} 12:00:00", 12 * 60, at(f"2026-03-0{date + 1} 00:00:00"), swap_rollover3days=day)
+        stop_loss_per_lot(
+            f"2026-03-0{date} 12:00:00", 12 * 60, at(f"2026-03-0{date + 1} 00:00:00"), swap_rollover3days=day
+        )
         for date in range(1, 8)
     ]
     assert charged == pytest.approx([500 + NIGHT * (3 if date == day else 1) for date in range(7)])

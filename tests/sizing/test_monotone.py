@@ -18,6 +18,7 @@ from tests.sizing.builders import (
 )
 from tests.sizing.strategies import EXAMPLES, SHARES, SIDES, Case, cases, exposure_of, numbers
 
+
 def never_more(before: Case, after: Case) -> None:
     first, second = before.decide(), after.decide()
     assert second.lots <= first.lots, f"{first.lots} lots became {second.lots}: {first.factors} -> {second.factors}"
@@ -109,7 +110,9 @@ def test_more_risk_on_the_same_side_of_the_symbol_never_raises_the_lots(case: Ca
 
 @EXAMPLES
 @given(cases(), SIDES, SHARES)
-def test_a_further_reservation_never_raises_the_lots(case: Case, key: tuple[str, Any], shares: tuple[float, ...]) -> None:
+def test_a_further_reservation_never_raises_the_lots(
+    case: Case, key: tuple[str, Any], shares: tuple[float, ...]
+) -> None:
     # It is a promise, not a position: it may never be filled, so it can take room but not make any.
     more = exposure_of(*key, case.snapshot.account.account.equity, shares)
     never_more(case, case.at(reserved=(*case.snapshot.reserved, more)))

@@ -108,7 +108,9 @@ def test_concentration_holds_for_the_cluster_the_symbol_is_in(case: Case) -> Non
         together += each.risk if correlation > caps.concentration_correlation else 0.0
     daily = [rule.start_distance for rule in snapshot.firm.rules if rule.scope == "daily"]
     equity = snapshot.account.account.equity
-    budget = min(daily) * caps.daily_budget_share_pct / 100 if daily else equity * caps.daily_budget_without_rule_pct / 100
+    budget = (
+        min(daily) * caps.daily_budget_share_pct / 100 if daily else equity * caps.daily_budget_without_rule_pct / 100
+    )
     assert decision.risk_amount + together <= budget * caps.concentration_pct / 100 * (1 + 1e-12)
 
 
@@ -139,7 +141,9 @@ def test_nothing_is_given_away_one_step_more_would_break_a_limit(case: Case) -> 
 @EXAMPLES
 @given(cases())
 def test_the_same_question_gives_the_same_decision(case: Case) -> None:
-    copy = dataclasses.replace(case.snapshot, correlation={key: dict(row) for key, row in case.snapshot.correlation.items()})
+    copy = dataclasses.replace(
+        case.snapshot, correlation={key: dict(row) for key, row in case.snapshot.correlation.items()}
+    )
     assert size(case.signal, case.snapshot, case.policy) == size(dataclasses.replace(case.signal), copy, case.policy)
 
 
@@ -154,7 +158,9 @@ def test_what_stands_between_requests_changes_no_answer(case: Case, other: Case)
         market_score=other.signal.market_score, regime=other.signal.regime,
     )  # fmt: skip
     later = dataclasses.replace(
-        case.snapshot, now_ms=case.snapshot.now_ms + 900, quote=case.snapshot.quote._replace(ask=case.snapshot.quote.ask * 1.0001)
+        case.snapshot,
+        now_ms=case.snapshot.now_ms + 900,
+        quote=case.snapshot.quote._replace(ask=case.snapshot.quote.ask * 1.0001),
     )
     assert size(asked, later, case.policy, standing) == size(asked, later, case.policy)
 
@@ -163,9 +169,7 @@ def test_what_stands_between_requests_changes_no_answer(case: Case, other: Case)
 @given(cases(), st.sampled_from((0, 400_000_000, 10**12)))
 def test_standing_figures_are_dropped_when_the_statistics_have_grown_old(case: Case, later_ms: int) -> None:
     standing = stand(case.snapshot, case.signal.side, case.policy)
-    shift = {
-        name: getattr(case.snapshot, name) + later_ms for name in ("now_ms", "account_ms", "spec_ms")
-    }
+    shift = {name: getattr(case.snapshot, name) + later_ms for name in ("now_ms", "account_ms", "spec_ms")}
     quote = case.snapshot.quote._replace(time_ms=case.snapshot.quote.time_ms + later_ms)
     later = dataclasses.replace(case.snapshot, quote=quote, **shift)
     assert size(case.signal, later, case.policy, standing) == size(case.signal, later, case.policy)

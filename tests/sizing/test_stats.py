@@ -77,7 +77,13 @@ def test_the_simple_atr_equals_the_naive_mean_at_every_bar() -> None:
 
 @pytest.mark.parametrize(
     ("values", "expected"),
-    [([1, 2, 3, 4, 5], 100.0), ([5, 4, 3, 2, 1], 0.0), ([1, 2, 4, 5, 3], 50.0), ([1, 1, 1, 1, 1], 50.0), ([1, 2, 3, 3, 3], 75.0)],
+    [
+        ([1, 2, 3, 4, 5], 100.0),
+        ([5, 4, 3, 2, 1], 0.0),
+        ([1, 2, 4, 5, 3], 50.0),
+        ([1, 1, 1, 1, 1], 50.0),
+        ([1, 2, 3, 3, 3], 75.0),
+    ],
 )
 def test_the_percentile_is_the_rank_of_the_last_value_and_ties_count_half(values: list[float], expected: float) -> None:
     assert percentile_rank(np.array(values, dtype=float), 5) == pytest.approx(expected)
@@ -121,7 +127,9 @@ def zigzag(up: float, down: float, length: int = 41) -> Any:
         (np.array([]), None, None),
     ],
 )
-def test_the_regime_follows_efficiency_and_volatility(close: Any, percentile: float | None, expected: str | None) -> None:
+def test_the_regime_follows_efficiency_and_volatility(
+    close: Any, percentile: float | None, expected: str | None
+) -> None:
     assert classify_regime(close, percentile) == expected
 
 
@@ -131,7 +139,11 @@ def test_the_regime_follows_efficiency_and_volatility(close: Any, percentile: fl
 def random_walks(length: int = 300) -> tuple[Any, Any, Any]:
     rng = np.random.default_rng(11)
     common, own, other = rng.normal(size=(3, length)) * 0.01
-    return np.arange(length) * 86_400_000, 1.1 * np.exp(np.cumsum(common + own)), 40_000 * np.exp(np.cumsum(common - other))
+    return (
+        np.arange(length) * 86_400_000,
+        1.1 * np.exp(np.cumsum(common + own)),
+        40_000 * np.exp(np.cumsum(common - other)),
+    )
 
 
 def test_correlation_is_numpys_over_log_returns() -> None:
@@ -256,5 +268,7 @@ def test_the_assumed_tail_is_labelled_and_in_daily_atrs_where_there_is_one() -> 
 
 
 def test_the_assumed_tail_grows_with_the_market() -> None:
-    excess = [assumed_tail(TailPolicy(), make_stats(atr_daily=atr_daily), 1.1).gap_excess for atr_daily in (0.005, 0.01, 0.02)]
+    excess = [
+        assumed_tail(TailPolicy(), make_stats(atr_daily=atr_daily), 1.1).gap_excess for atr_daily in (0.005, 0.01, 0.02)
+    ]
     assert all(low < high for low, high in pairwise(excess))

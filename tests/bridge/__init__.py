@@ -1,0 +1,1 @@
+"""Tests of the daemon: bytes in and out, real sockets, real processes."""
