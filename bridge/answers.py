@@ -170,6 +170,7 @@ def status_reply(request: wire.StatusRequest, desk: Desk, now_ms: int) -> wire.S
         protocol=wire.PROTOCOL_VERSION,
         version=VERSION,
         policy_hash=desk.policy_hash,
+        currency=None if view is None else view.account.currency,
     )
 
 

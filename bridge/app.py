@@ -15,15 +15,15 @@ from bridge.market.broker import SimulatedBroker
 from bridge.market.files import read_folder
 from bridge.market.recording import RecordedMarket
 from bridge.market.store import sample_market
-from bridge.server import Server
+from bridge.server import Server, bind_router
 from bridge.service import Service
 from bridge.settings import AccountSettings, MarketSettings, Settings
 from bridge.terminal.base import Terminal
 from bridge.terminal.feed import FeedTerminal
 from bridge.terminal.recorded import RecordedTerminal
 
-_WARM_UP_MS = 3 * 3_600_000
-"""A recording starts this long after its first tick, so that every symbol has a quote."""
+_WARM_UP_MS = 16 * 3_600_000
+"""A recording starts this long after its first tick: every symbol has a quote then, and the sample market is busy."""
 
 
 @contextmanager
@@ -39,18 +39,17 @@ def daemon(
         markets = _markets(settings, progress)
         clock = _clock(settings, markets, speed)
         desks = [Desk(account, _terminal(account, markets)) for account in settings.accounts]
-        journal = Journal(settings.journal.path, settings.journal.sync)
-        stack.callback(journal.close)
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         stack.callback(context.destroy, linger=500)
         auth = stack.enter_context(Authentication(settings.auth, context))
-        service = Service(desks, journal, clock)
+        # The address first: a second daemon that finds it taken must not touch a journal.
+        socket = bind_router(context, settings.server.bind, auth.secure)
+        journal = Journal(settings.journal.path, settings.journal.sync)
+        stack.callback(journal.close)
         yield Server(
-            service,
+            Service(desks, journal, clock),
             journal,
-            settings.server.bind,
-            context=context,
-            secure=auth.secure,
+            socket,
             permissions=auth.permissions,
             log=log,
             keep_queries_hours=settings.journal.keep_queries_hours,

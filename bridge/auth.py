@@ -4,6 +4,7 @@ libzmq asks an authenticator over ZAP (RFC 27); pyzmq's runs in a thread of its 
 every message, and the service checks which accounts it may ask for.
 """
 
+import os
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from typing import Any
@@ -93,5 +94,9 @@ def _secret_key(settings: AuthSettings) -> bytes:
 def make_keys(folder: Any, name: str) -> tuple[str, str]:
     """Write a new CURVE key pair as `name.key` and `name.key_secret`; their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    public, secret = zmq.auth.create_certificates(folder, name)
+    before = os.umask(0o077)
+    try:
+        public, secret = zmq.auth.create_certificates(folder, name)
+    finally:
+        os.umask(before)
     return str(public), str(secret)

@@ -6,8 +6,8 @@ import msgspec
 
 from bridge.answers import reserve
 from bridge.errors import JournalError
+from bridge.journal.reader import JournalReader
 from bridge.journal.records import AccountPart, Changes, CorrelationPart, Entry, Inputs, PolicyPart, SymbolPart
-from bridge.journal.store import JournalReader
 from bridge.protocol.codec import ProtocolError, decode_request, encode
 from bridge.protocol.messages import SizeReply, SizeRequest
 from bridge.replies import ages_of, signal_of, size_reply

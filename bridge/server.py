@@ -50,10 +50,8 @@ class Server:
         self,
         service: Service,
         journal: Journal,
-        bind: str,
+        socket: "zmq.Socket[bytes]",
         *,
-        context: "zmq.Context[zmq.Socket[bytes]] | None" = None,
-        secure: "Callable[[zmq.Socket[bytes]], None] | None" = None,
         permissions: Permissions | None = None,
         log: Callable[[str, str, dict[str, Any]], None] = lambda *_: None,
         keep_queries_hours: float = 24.0,
@@ -64,8 +62,8 @@ class Server:
         self._log = log
         self._keep_queries_hours = keep_queries_hours
         self._stopping = threading.Event()
-        self._context = context if context is not None else zmq.Context.instance()
-        self._socket = _bind(self._context, bind, secure)
+        self._socket = socket
+        self._folding = True
         self.address: str = self._socket.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
         self._busy = False
         self._last_housekeeping = self._last_collection = self._last_prune = time.monotonic()
@@ -180,7 +178,10 @@ class Server:
         self._tidy(idle=not self._busy)
         if now - self._last_prune > _PRUNE_S:
             self._last_prune = now
-            self._service.prune(self._keep_queries_hours)
+            try:
+                self._service.prune(self._keep_queries_hours)
+            except JournalError as fault:  # there are more of them than need be, for another while
+                self._log("warning", "queries_not_pruned", {"error": str(fault)})
         if not self._busy and now - self._last_collection > _COLLECTION_S:
             self._last_collection = now
             gc.collect()
@@ -190,7 +191,11 @@ class Server:
         try:
             self._journal.tidy(idle=idle)
         except JournalError as fault:  # the tail holds what the database does not take
-            self._log("error", "journal_not_folded", {"error": str(fault)})
+            if self._folding:
+                self._log("error", "journal_not_folded", {"error": str(fault)})
+            self._folding = False
+            return
+        self._folding = True
 
     def _save_state(self, after_entries: int) -> None:
         try:
@@ -217,9 +222,10 @@ def stop_on_signals(server: Server) -> None:
             signal.signal(number, handler)
 
 
-def _bind(
+def bind_router(
     context: "zmq.Context[zmq.Socket[bytes]]", bind: str, secure: Callable[["zmq.Socket[bytes]"], None] | None
 ) -> "zmq.Socket[bytes]":
+    """A ROUTER at an address; `secure` sets its mechanism first. Raises ServerError."""
     socket: zmq.Socket[bytes] = context.socket(zmq.ROUTER)
     socket.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
     socket.setsockopt(zmq.RCVTIMEO, _IDLE_TIMEOUT_MS)

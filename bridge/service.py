@@ -4,10 +4,13 @@ The service has no socket and no thread: bytes go in, bytes come out, in order.
 """
 
 import hashlib
+import sqlite3
 import traceback
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
+
+import msgspec
 
 from bridge import answers
 from bridge.clock import Clock, SteppedClock
@@ -94,7 +97,10 @@ class Service:
 
     def _restore(self) -> None:
         for desk in self._desks.values():
-            desk.restore(self._journal.changes(desk.login))
+            try:
+                desk.restore(self._journal.changes(desk.login))
+            except (msgspec.MsgspecError, sqlite3.Error) as fault:
+                raise self._journal.damaged(fault) from fault
 
     def _handle(self, incoming: Incoming) -> bytes:
         now_ms = self._clock.now_ms()

@@ -156,9 +156,9 @@ def end(reservation: Reservation, how: Literal["released", "lapsed"]) -> Reserva
     if reservation.state in ("released", "lapsed", "open"):
         return reservation
     state: State = how if reservation.state == "reserved" else "open"
-    return reservation._replace( state=state, rest_lots=0.0)
+    return reservation._replace(state=state, rest_lots=0.0)
 
 
 def seen(reservation: Reservation, ticket: int) -> Reservation:
     """The reservation after the terminal has shown a fill's position, or has shown that it is gone again."""
-    return reservation._replace( unseen=tuple(each for each in reservation.unseen if each.ticket != ticket))
+    return reservation._replace(unseen=tuple(each for each in reservation.unseen if each.ticket != ticket))

@@ -126,7 +126,7 @@ def check_disagrees(
 ) -> str | None:
     """Why the terminal's OrderCalcProfit or OrderCalcMargin contradict the computed figures; None if they do not."""
     if check.profit is not None:
-        # The tick value is of now, the terminal's profit at the closing price's rate: only the formula compares exactly.
+        # The tick value is of now, the terminal converts at the closing price: only the formula compares exactly.
         rate = rate_at(spec, account_currency, conversion, check.price_close)
         unit = formula_unit(spec, rate) or tick_unit(spec)
         ours = None if unit is None else abs(check.price_open - check.price_close) * unit

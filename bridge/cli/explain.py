@@ -17,8 +17,8 @@ from bridge.cli.folders import find_config, settings_of
 from bridge.cli.screen import BAD, GOOD, QUIET, line, lots_of, minute_utc, money, print_json, screen, show, table, utc
 from bridge.cli.waterfall import draw
 from bridge.errors import JournalError
+from bridge.journal.reader import JournalReader
 from bridge.journal.records import Entry
-from bridge.journal.store import JournalReader
 from bridge.protocol.codes import CODES
 from bridge.protocol.messages import SizeReply
 from bridge.recompute import Recomputed, recompute

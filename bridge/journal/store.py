@@ -1,45 +1,29 @@
 """The durable record: one SQLite file with one writer, and a tail of the newest entries beside it.
 
-Every step is in the tail before its reply leaves. When the daemon is idle, the tail is folded into the database, where
-other processes can read it; a daemon that starts folds whatever the last one left.
+Every step is in the tail before its reply leaves. When the daemon is idle, the tail is folded into the database; a
+daemon that starts folds whatever the last one left.
 """
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import msgspec
-from filelock import FileLock, Timeout
 
 from bridge.errors import JournalError
+from bridge.journal.database import COLUMNS, committed, damaged, open_for_writing, take_lock
 from bridge.journal.records import Entry, Part, Record, StoredPart
-from bridge.journal.tail import Tail, frame
+from bridge.journal.tail import Tail, decode_record, frame, tail_path
 
-_APPLICATION_ID = 0x4C6F7442  # "LotB"
-_SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE parts(part INTEGER PRIMARY KEY, body BLOB NOT NULL);
-CREATE TABLE entries(
-    seq INTEGER PRIMARY KEY, account INTEGER NOT NULL, id TEXT, type TEXT NOT NULL, at_ms INTEGER NOT NULL,
-    request BLOB, reply BLOB, inputs BLOB, changes BLOB
-);
-CREATE UNIQUE INDEX entries_by_id ON entries(account, id);
-CREATE TABLE states(account INTEGER PRIMARY KEY, seq INTEGER NOT NULL, changes BLOB NOT NULL);
-"""
-_COLUMNS = "seq,account,id,type,at_ms,request,reply,inputs,changes"
-_INSERT = f"INSERT OR IGNORE INTO entries({_COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?)"
+_INSERT = f"INSERT OR IGNORE INTO entries({COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?)"
 _INSERT_PART = "INSERT OR IGNORE INTO parts(part,body) VALUES(?,?)"
 _FIND = "SELECT request, reply FROM entries WHERE account = ? AND id = ?"
-_NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE)
 _TAIL_BYTES = 64 * 1024 * 1024
 _PARTS_REMEMBERED = 512
 _IDS_REMEMBERED = 1_000_000
 
-_T = TypeVar("_T")
 _encode = msgspec.msgpack.Encoder().encode
-_decode_record = msgspec.msgpack.Decoder(Record).decode
 
 
 class Journal:
@@ -47,18 +31,22 @@ class Journal:
 
     def __init__(self, path: Path, sync: Literal["normal", "full"] = "normal") -> None:
         self.path = path
-        self._lock = _take_lock(path)
+        self._lock = take_lock(path)
         self._parts: dict[tuple[int, ...], tuple[tuple[object, ...], int]] = {}
         self._records: list[Record] = []
         self._by_id: dict[tuple[int, str], Entry] = {}
         self._ids: set[int] | None = None
         try:
-            self._db = _open_for_writing(path, sync)
+            self._db = open_for_writing(path, sync)
             self._tail = _open_tail(path, sync)
             self._recover()
             self._ids = self._known_ids()
-            self.next_seq = 1 + self._scalar("SELECT coalesce(max(seq), 0) FROM entries")
-            self._next_part = 1 + self._scalar("SELECT coalesce(max(part), 0) FROM parts")
+            # Entries that were pruned leave no number behind; the state that was saved after them does.
+            self.next_seq = 1 + max(self._highest("seq", "entries"), self._highest("seq", "states"))
+            self._next_part = 1 + self._highest("part", "parts")
+        except sqlite3.Error as fault:
+            self._lock.release()
+            raise damaged(path, fault) from fault
         except BaseException:
             self._lock.release()
             raise
@@ -98,8 +86,7 @@ class Journal:
         return number
 
     def changes(self, account: int) -> Iterator[bytes]:
-        """An account's last saved state, and every change since then, oldest first."""
-        self.fold()
+        """An account's last saved state, and every change since then, oldest first. Needs no room on the disk."""
         since = 0
         for seq, saved in self._db.execute("SELECT seq, changes FROM states WHERE account = ?", (account,)):
             since = seq
@@ -107,6 +94,9 @@ class Journal:
         query = "SELECT changes FROM entries WHERE seq > ? AND account = ? AND changes IS NOT NULL ORDER BY seq"
         for (body,) in self._db.execute(query, (since, account)):
             yield body
+        for record in self._records:
+            if type(record) is Entry and record.account == account and record.changes is not None:
+                yield record.changes
 
     def fold(self) -> None:
         """Move the tail into the database. Raises JournalError; then the tail stays as it is."""
@@ -163,23 +153,23 @@ class Journal:
     def _recover(self) -> None:
         """Fold what a daemon that died has left."""
         try:
-            self._records = [_decode_record(body) for body in self._tail.bodies()]
-        except msgspec.MsgspecError as fault:
-            raise _damaged(self.path, fault) from fault
+            self._records = [decode_record(body) for body in self._tail.bodies()]
+        except (msgspec.MsgspecError, OSError) as fault:
+            raise damaged(self.path, fault) from fault
         self.fold()
         # A torn record at the end is no record: its reply never left.
         self._tail.clear()
 
     def _known_ids(self) -> set[int] | None:
         """Hashes of every id in the database, so that a new id needs no look-up; None where there are too many."""
-        if self._scalar("SELECT count(*) FROM entries") > _IDS_REMEMBERED:
+        if self._db.execute("SELECT count(*) FROM entries").fetchone()[0] > _IDS_REMEMBERED:
             return None
         return {hash(row) for row in self._db.execute("SELECT account, id FROM entries")}
 
     def _insert(self, records: Sequence[Record]) -> None:
         entries = [_row(record) for record in records if isinstance(record, Entry)]
         parts = [(record.part, record.body) for record in records if isinstance(record, StoredPart)]
-        with _committed(self._db):
+        with committed(self._db):
             self._db.executemany(_INSERT_PART, parts)
             self._db.executemany(_INSERT, entries)
 
@@ -194,139 +184,23 @@ class Journal:
             f"The journal {self.path} cannot be used ({fault}). Check its disk's space and permissions."
         )
 
-    def _scalar(self, query: str) -> int:
+    def damaged(self, fault: Exception) -> JournalError:
+        """The error for content that cannot be read."""
+        return damaged(self.path, fault)
+
+    def _highest(self, column: str, table: str) -> int:
+        query = f"SELECT coalesce(max({column}), 0) FROM {table}"  # noqa: S608 - constants
         return int(self._db.execute(query).fetchone()[0])
 
 
-class JournalReader:
-    """Reads a journal beside the daemon that writes it. Raises JournalError."""
-
-    def __init__(self, path: Path) -> None:
-        if not path.is_file():
-            raise JournalError(f"There is no journal at {path}. Start the daemon once, or name another with --config.")
-        try:
-            self._db = sqlite3.connect(path.absolute().as_uri() + "?mode=ro", uri=True, isolation_level=None)
-        except sqlite3.Error as fault:
-            raise _damaged(path, fault) from fault
-        try:
-            _check_identity(self._db, path)
-        except BaseException:
-            self._db.close()
-            raise
-
-    def entry(self, seq: int) -> Entry | None:
-        """One entry by its number."""
-        row = self._db.execute(f"SELECT {_COLUMNS} FROM entries WHERE seq = ?", (seq,)).fetchone()  # noqa: S608 - constant
-        return None if row is None else _entry(row)
-
-    def latest(self, kind: str, count: int) -> list[Entry]:
-        """The newest entries of one type, newest first."""
-        query = f"SELECT {_COLUMNS} FROM entries WHERE type = ? ORDER BY seq DESC LIMIT ?"  # noqa: S608 - constant
-        return [_entry(row) for row in self._db.execute(query, (kind, count))]
-
-    def part(self, number: int, kind: type[_T]) -> _T:
-        """A piece of evidence by its number."""
-        row = self._db.execute("SELECT body FROM parts WHERE part = ?", (number,)).fetchone()
-        if row is None:
-            raise JournalError(f"The journal has no part {number}; the file is incomplete.")
-        return msgspec.msgpack.decode(row[0], type=kind)
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._db.close()
-
-
-def _entry(row: tuple[Any, ...]) -> Entry:
-    return Entry(**dict(zip(_COLUMNS.split(","), row, strict=True)))
-
-
 def _row(entry: Entry) -> tuple[Any, ...]:
-    return tuple(getattr(entry, column) for column in _COLUMNS.split(","))
-
-
-@contextmanager
-def _committed(db: sqlite3.Connection) -> Iterator[None]:
-    db.execute("BEGIN")
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
+    return tuple(getattr(entry, column) for column in COLUMNS.split(","))
 
 
 def _open_tail(path: Path, sync: str) -> Tail:
     try:
-        return Tail(path.with_name(path.name + "-tail"), sync=sync == "full")
+        return Tail(tail_path(path), sync=sync == "full")
     except OSError as fault:
         raise JournalError(
             f"{path}-tail cannot be opened: {fault.strerror or fault}. Check its permissions."
         ) from fault
-
-
-def _take_lock(path: Path) -> FileLock:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path.with_name(path.name + ".lock"))
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise JournalError(f"Another daemon writes {path}. Stop it, or give this one its own [journal] path.") from None
-    except OSError as fault:
-        raise JournalError(f"{path} cannot be opened: {fault.strerror or fault}. Check [journal] path.") from fault
-    return lock
-
-
-def _open_for_writing(path: Path, sync: str) -> sqlite3.Connection:
-    try:
-        # One thread uses it at a time, though not always the one that opened it.
-        db = sqlite3.connect(path, isolation_level=None, timeout=1.0, check_same_thread=False)
-    except sqlite3.Error as fault:
-        raise _damaged(path, fault) from fault
-    try:
-        # A daemon that died, or met a full disk, while it made the file has left an empty database.
-        fresh = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-        if not fresh:
-            _check_identity(db, path)
-        db.execute("PRAGMA journal_mode = WAL").fetchall()
-        db.execute(f"PRAGMA synchronous = {'FULL' if sync == 'full' else 'NORMAL'}")
-        if fresh:
-            _create(db)
-    except sqlite3.Error as fault:
-        db.close()
-        if isinstance(fault, sqlite3.OperationalError) and fault.sqlite_errorcode in _NO_ROOM:
-            raise JournalError(f"The journal {path} cannot be written ({fault}). Free space on its disk.") from fault
-        raise _damaged(path, fault) from fault
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _create(db: sqlite3.Connection) -> None:
-    script = (
-        f"BEGIN; {_SCHEMA} PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;"
-    )
-    db.executescript(script)
-
-
-def _check_identity(db: sqlite3.Connection, path: Path) -> None:
-    try:
-        application = db.execute("PRAGMA application_id").fetchone()[0]
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        faults = db.execute("PRAGMA quick_check(1)").fetchone()[0] if application == _APPLICATION_ID else "ok"
-    except sqlite3.DatabaseError as fault:
-        raise _damaged(path, fault) from fault
-    if application != _APPLICATION_ID:
-        raise JournalError(f"{path} is not a lotbridge journal. Give the daemon its own [journal] path.")
-    if version != _SCHEMA_VERSION:
-        raise JournalError(f"{path} has version {version}, this lotbridge writes {_SCHEMA_VERSION}. Update lotbridge.")
-    if faults != "ok":
-        raise _damaged(path, faults)
-
-
-def _damaged(path: Path, fault: object) -> JournalError:
-    return JournalError(
-        f"The journal {path} is damaged or cannot be used ({fault}). Make sure that no EA trades, move the file away, "
-        "and start again: open reservations are then forgotten."
-    )

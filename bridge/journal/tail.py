@@ -11,12 +11,37 @@ import struct
 import zlib
 from pathlib import Path
 
+import msgspec
+
+from bridge.journal.records import Record
+
 _HEAD = struct.Struct("<II")
+
+decode_record = msgspec.msgpack.Decoder(Record).decode
+"""The record in a body."""
 
 
 def frame(body: bytes) -> bytes:
     """A record as it stands in the file."""
     return _HEAD.pack(len(body), zlib.crc32(body)) + body
+
+
+def split(data: bytes) -> list[bytes]:
+    """The bodies of every whole record, oldest first, up to the first torn one."""
+    bodies, at = [], 0
+    while at + _HEAD.size <= len(data):
+        length, checksum = _HEAD.unpack_from(data, at)
+        body = data[at + _HEAD.size : at + _HEAD.size + length]
+        if len(body) < length or zlib.crc32(body) != checksum:
+            break
+        bodies.append(body)
+        at += _HEAD.size + length
+    return bodies
+
+
+def tail_path(journal: Path) -> Path:
+    """Where the tail of a journal lies."""
+    return journal.with_name(journal.name + "-tail")
 
 
 class Tail:
@@ -52,15 +77,7 @@ class Tail:
         data = b""
         while chunk := os.read(self._file, 1 << 20):
             data += chunk
-        bodies, at = [], 0
-        while at + _HEAD.size <= len(data):
-            length, checksum = _HEAD.unpack_from(data, at)
-            body = data[at + _HEAD.size : at + _HEAD.size + length]
-            if len(body) < length or zlib.crc32(body) != checksum:
-                break
-            bodies.append(body)
-            at += _HEAD.size + length
-        return bodies
+        return split(data)
 
     def clear(self) -> None:
         """Forget all records: they are in the database."""

@@ -19,9 +19,11 @@ Price = Annotated[float, Meta(ge=1e-12, le=1e12)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
 Lots = Annotated[float, Meta(gt=0, le=1e12)]
 Money = Annotated[float, Meta(ge=-1e15, le=1e15)]
-Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 """Every number has bounds: the journal holds 64 bits, and products of unbounded floats are not finite."""
+NotNegative = Annotated[float, Meta(ge=0, le=1e15)]
+Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Ticket = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Count = Ticket
 Millis = Annotated[int, Meta(ge=0, le=2**53)]
 Login = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
@@ -102,7 +104,7 @@ class SymbolInfo(Struct, frozen=True, kw_only=True):
     digits: Annotated[int, Meta(ge=0, le=12)]
     point: Price
     trade_tick_size: Price
-    trade_tick_value: Annotated[float, Meta(ge=0, le=1e15)]
+    trade_tick_value: NotNegative
     trade_contract_size: Price
     volume_min: Lots
     volume_max: Lots
@@ -110,16 +112,16 @@ class SymbolInfo(Struct, frozen=True, kw_only=True):
     currency_base: str
     currency_profit: str
     currency_margin: str
-    trade_tick_value_profit: Annotated[float, Meta(ge=0, le=1e15)] = 0.0
-    trade_tick_value_loss: Annotated[float, Meta(ge=0, le=1e15)] = 0.0
-    volume_limit: Annotated[float, Meta(ge=0, le=1e15)] = 0.0
+    trade_tick_value_profit: NotNegative = 0.0
+    trade_tick_value_loss: NotNegative = 0.0
+    volume_limit: NotNegative = 0.0
     trade_mode: Whole = 4
-    trade_stops_level: Ticket = 0
-    trade_freeze_level: Ticket = 0
-    margin_initial: Annotated[float, Meta(ge=0, le=1e15)] = 0.0
-    margin_maintenance: Annotated[float, Meta(ge=0, le=1e15)] = 0.0
-    margin_rate_buy: Annotated[float, Meta(ge=0, le=1e15)] = 1.0
-    margin_rate_sell: Annotated[float, Meta(ge=0, le=1e15)] = 1.0
+    trade_stops_level: Count = 0
+    trade_freeze_level: Count = 0
+    margin_initial: NotNegative = 0.0
+    margin_maintenance: NotNegative = 0.0
+    margin_rate_buy: NotNegative = 1.0
+    margin_rate_sell: NotNegative = 1.0
     swap_mode: Whole = 0
     swap_long: Money = 0.0
     swap_short: Money = 0.0
@@ -138,8 +140,8 @@ class PositionInfo(Struct, frozen=True, kw_only=True):
     volume: Lots
     price_open: Price
     price_current: Price
-    sl: Annotated[float, Meta(ge=0, le=1e15)] = 0.0
-    tp: Annotated[float, Meta(ge=0, le=1e15)] = 0.0
+    sl: NotNegative = 0.0
+    tp: NotNegative = 0.0
     profit: Money = 0.0
     swap: Money = 0.0
     magic: Whole = 0
@@ -153,9 +155,9 @@ class OrderInfo(Struct, frozen=True, kw_only=True):
     symbol: Name
     type: Annotated[int, Meta(ge=0, le=7)]
     volume_current: Lots
-    price_open: Annotated[float, Meta(ge=0, le=1e15)]
-    sl: Annotated[float, Meta(ge=0, le=1e15)] = 0.0
-    tp: Annotated[float, Meta(ge=0, le=1e15)] = 0.0
+    price_open: NotNegative
+    sl: NotNegative = 0.0
+    tp: NotNegative = 0.0
     magic: Whole = 0
     time_setup_msc: Whole = 0
 
@@ -223,7 +225,7 @@ class SnapshotRequest(Request, frozen=True, kw_only=True, tag="snapshot"):
     """
 
     session: Id
-    sequence: Ticket
+    sequence: Count
     time_trade_server: Whole | None = None
     account_info: AccountInfo | None = None
     symbols: list[SymbolInfo] | None = None
@@ -356,6 +358,7 @@ class StatusReply(Reply, frozen=True, kw_only=True):
     protocol: int
     version: str
     policy_hash: str
+    currency: str | None
 
 
 REQUEST_TYPES: dict[str, type[Request]] = {

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bridge.client import Client, NoAnswerError
-from bridge.journal.store import JournalReader
+from bridge.journal.reader import JournalReader
 from bridge.protocol.messages import SizeReply
 
 DEADLINE_S = 60.0

@@ -9,7 +9,7 @@ import pytest
 
 from bridge.cli.explain import _as_json
 from bridge.client import Client
-from bridge.journal.store import JournalReader
+from bridge.journal.reader import JournalReader
 from bridge.protocol.messages import SizeReply
 from bridge.recompute import Recomputed, recompute
 from tests.cli.conftest import Run, Running

@@ -177,7 +177,7 @@ def test_old_statistics_count_as_unknown_in_volatility_and_regime() -> None:
 
 
 def test_with_old_statistics_the_waterfall_names_the_tail_that_was_assumed_instead() -> None:
-    # DESIGN: "Too little history: a labelled fallback, never silent."
+    # A fallback is labelled, never silent, as DESIGN asks under "Expected shortfall of a stop trade".
     old = NOW_MS - make_policy().freshness.max_stats_age_ms - 1
     tail = make_stats().tail._replace(source="measured on 900 windows")  # type: ignore[union-attr]
     decision = size(

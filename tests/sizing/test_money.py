@@ -11,7 +11,6 @@ from sizing.snapshot import Conversion, MoneyCheck, Quote, SymbolSpec
 from sizing.symbols import SymbolClass
 from tests.builders import NOW_MS, at, make_account, make_spec
 from tests.sizing.builders import (
-    FREE_CLASS,
     NO_FIRM,
     loose_policy,
     make_policy,
@@ -35,6 +34,7 @@ def make_mode(mode: int, **over: Any) -> SymbolSpec:
 
 # Loss, margin and face value of one lot from 250 to 245 at leverage 50, by mode -------------------------------------
 
+QUARTER_TICKS = {"trade_tick_size": 0.25, "trade_tick_value": 12.5}
 TABLE = [
     # name, spec, loss, margin, notional
     ("forex", make_mode(0), 500.0, 100 * 1 / 50, 25_000.0),
@@ -42,9 +42,9 @@ TABLE = [
     ("CFD", make_mode(2), 500.0, 25_000.0, 25_000.0),
     ("CFD index", make_mode(3, trade_tick_size=0.5, trade_tick_value=2.0), 20.0, 100 * 250 * 4.0, 1_000.0),
     ("CFD leverage", make_mode(4), 500.0, 500.0, 25_000.0),
-    ("futures", make_mode(1, trade_tick_size=0.25, trade_tick_value=12.5, margin_initial=6_000.0), 250.0, 6_000.0, 12_500.0),
+    ("futures", make_mode(1, **QUARTER_TICKS, margin_initial=6_000.0), 250.0, 6_000.0, 12_500.0),
     ("exchange stocks", make_mode(32), 500.0, 25_000.0, 25_000.0),
-    ("exchange futures", make_mode(33, trade_tick_size=0.25, trade_tick_value=12.5, margin_initial=600.0), 250.0, 600.0, 12_500.0),
+    ("exchange futures", make_mode(33, **QUARTER_TICKS, margin_initial=600.0), 250.0, 600.0, 12_500.0),
     ("exchange bonds", make_mode(37, trade_face_value=10.0), 50.0, 2_500.0, 2_500.0),
     ("MOEX stocks", make_mode(38), 500.0, 25_000.0, 25_000.0),
     ("MOEX bonds", make_mode(39, trade_face_value=10.0), 50.0, 2_500.0, 2_500.0),
@@ -314,7 +314,7 @@ def stop_loss_per_lot(now: str, horizon_minutes: int, rollover_ms: int | None, *
         now_ms=now_ms, account_ms=now_ms, spec_ms=now_ms, quote=Quote(1.1, 1.1, now_ms), next_rollover_ms=rollover_ms,
         firm=NO_FIRM,
         view=make_view(
-            spec=make_spec(swap_mode=1, swap_long=-5.0, **spec), stats=make_stats(as_of_ms=now_ms), symbol_class=FREE_CLASS
+            spec=make_spec(swap_mode=1, swap_long=-5.0, **spec), stats=make_stats(as_of_ms=now_ms)
         ),
     )  # fmt: skip
     return size(make_signal(horizon_minutes=horizon_minutes), snapshot, loose_policy()).stop_loss_per_lot
@@ -368,7 +368,7 @@ def test_without_a_rollover_no_swap_is_expected() -> None:
 def test_the_loss_at_the_stop_holds_distance_spread_slippage_commission_and_swap() -> None:
     limits = SymbolClass(patterns=("*",), commission_per_lot=7.0, slippage_points=5.0)
     view = make_view(spec=make_spec(swap_mode=4, swap_long=-2.0), symbol_class=limits)
-    snapshot = make_snapshot(view=view, quote=Quote(1.0998, 1.1, NOW_MS), next_rollover_ms=NOW_MS + 60_000)
+    snapshot = make_snapshot(view=view, quote=Quote(1.0998, 1.1, NOW_MS), next_rollover_ms=WEDNESDAY_MIDNIGHT)
     # Wednesday 10:00 with a day's horizon: 500 + 1.5 spreads of 20 + 5 points + 7 + 3 * 2.
     policy = make_policy(cost={"spread_allowance": 1.5})
     assert size(make_signal(), snapshot, policy).stop_loss_per_lot == pytest.approx(500 + 30 + 5 + 7 + 6)
