@@ -159,7 +159,7 @@ def status_reply(request: wire.StatusRequest, desk: Desk, now_ms: int) -> wire.S
             )
             for rule in (() if firm is None else firm.rules)
         ],
-        open_risk=0.0 if view is None else round(sum(each.risk for each in view.book.exposures), 2),
+        open_risk=0.0 if view is None else round(sum(each.risk for each in view.book.exposures + view.book.pending), 2),
         reserved_risk=desk.ledger.worst_cents() / 100,
         halted=_halted(desk, view, now_ms),
         terminal=wire.TerminalInfo(

@@ -59,19 +59,15 @@ class Desk:
         """Take over the state that the journal's changes lead to, oldest first; whatever was here before is dropped."""
         self.ledger = Ledger()
         self._ended.clear()
-        self._peak_written, self._day_written = self.settings.initial_balance or 0.0, None
         decode = msgspec.msgpack.Decoder(Changes).decode
         for body in changes:
             change = decode(body)
             for reservation in change.reservations:
                 self.put(reservation)
             if change.peak_equity is not None:
-                self._peak_written = max(self._peak_written, change.peak_equity)
+                self._peak_equity = self._peak_written = max(self._peak_equity, change.peak_equity)
             if change.day_start_ms is not None and change.day_anchor is not None:
-                self._day_written = change.day_start_ms, change.day_anchor
-        # What the terminal has shown since is no less true for not being written: it will be.
-        self._peak_equity = max(self._peak_equity, self._peak_written)
-        self._day = self._day or self._day_written
+                self._day = self._day_written = change.day_start_ms, change.day_anchor
 
     def put(self, reservation: Reservation) -> None:
         """Replace a reservation by its next state."""

@@ -223,10 +223,12 @@ class Service:
         return reply
 
     def _snapshot(self, request: wire.SnapshotRequest, desk: Desk, body: bytes, now_ms: int) -> bytes:
-        if isinstance(self._clock, SteppedClock) and request.time_trade_server is not None:
-            self._clock.advance_to(request.time_trade_server * 1000)
-            now_ms = self._clock.now_ms()
+        clock = self._clock if isinstance(self._clock, SteppedClock) else None
+        if clock is not None and request.time_trade_server is not None:
+            now_ms = max(now_ms, request.time_trade_server * 1000)
         resync = answers.feed(request, desk, now_ms)
+        if clock is not None:  # only now: a message that is refused must not move the time
+            clock.advance_to(now_ms)
         reply = encode(answers.snapshot_reply(request, resync, now_ms))
         self._write(desk, request.id, "snapshot", now_ms, body, reply)
         self._settle(desk, now_ms)

@@ -57,14 +57,15 @@ def assess(
     Equity already holds what a position has lost so far, so risk counts from here. Money is in account currency.
     """
     exposures: dict[tuple[str, Side], Exposure] = {}
+    pending: dict[tuple[str, Side], Exposure] = {}
     for leg in _legs(positions, orders, symbols):
         priced = symbols.get(leg.symbol)
         exposure = "its symbol has no figures or no quote" if priced is None else _price(account, leg, priced, tail)
         if isinstance(exposure, str):
             return Book(unpriceable=f"{leg.name} in {leg.symbol}: {exposure}.")
-        key = (leg.symbol, leg.side)
-        exposures[key] = merge(exposures[key], exposure) if key in exposures else exposure
-    return Book(exposures=tuple(exposures.values()))
+        sums, key = pending if leg.pending else exposures, (leg.symbol, leg.side)
+        sums[key] = merge(sums[key], exposure) if key in sums else exposure
+    return Book(exposures=tuple(exposures.values()), pending=tuple(pending.values()))
 
 
 def merge(first: Exposure, second: Exposure) -> Exposure:

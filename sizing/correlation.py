@@ -17,25 +17,29 @@ def with_book(table: Table, exposures: tuple[Exposure, ...], correlations: tuple
 
     `correlations` are the position's with each exposure. `cov(position, book) / sd(book)` with unit risk for the
     position: the definition of correlation for a weighted sum. 0 for an empty or a perfectly hedged book.
+
+    How two exposures of the book move together may be unknown. Then they are taken to be independent where that makes
+    the position look more like the book, and to move together where that makes it look less of a hedge.
     """
-    covariance = variance = 0.0
+    covariance = sum(exposure.risk * each for exposure, each in zip(exposures, correlations, strict=True))
+    unknown = 0.0 if covariance > 0 else 1.0
+    variance = 0.0
     for index, exposure in enumerate(exposures):
-        risk = exposure.risk
-        covariance += risk * correlations[index]
-        variance += risk * risk
+        variance += exposure.risk * exposure.risk
         for other in exposures[:index]:
-            variance += 2 * risk * other.risk * _signed(table, exposure.symbol, exposure.side, other)
+            pair = _signed(table, exposure.symbol, exposure.side, other, unknown)
+            variance += 2 * exposure.risk * other.risk * pair
     if variance <= 0:
         return 0.0
     return max(-1.0, min(1.0, covariance / math.sqrt(variance)))
 
 
-def _signed(table: Table, symbol: str, side: Side, other: Exposure) -> float:
-    """P/L correlation of a side of one symbol with an exposure. A pair nobody knows is taken to lose together."""
+def _signed(table: Table, symbol: str, side: Side, other: Exposure, unknown: float = 1.0) -> float:
+    """P/L correlation of a side of one symbol with an exposure; `unknown` for a pair that nobody knows."""
     if symbol == other.symbol:
         return 1.0 if side == other.side else -1.0
     row = table.get(symbol)
     value = None if row is None else row.get(other.symbol)
     if value is None:
-        return 1.0
+        return unknown
     return value if side == other.side else -value

@@ -87,7 +87,7 @@ def _budget(trade: Trade) -> tuple[tuple[Factor, ...], float]:
     if policy.budget.model == "kelly":
         percent = min(percent, _kelly_pct(trade))
     budget = min(account.balance, account.equity) * percent / 100 * min(policy.budget.max_factor_product, product)
-    warm = heat(policy.heat, account.equity, standing.open_risk + budget)
+    warm = heat(policy.heat, account.equity, standing.open_risk, budget)
     spread = dispersion(policy.dispersion, account.login, signal.id)
     return (*factors, warm, spread), budget * warm.value * spread.value
 
@@ -159,7 +159,12 @@ def _fits(lots: float, rooms: tuple[Room, ...], shares: tuple[float, ...]) -> bo
 
 
 def _too_small(trade: Trade, binding: Room, ceiling: float) -> Refusal:
-    least = trade.snapshot.symbol.spec.volume_min
+    spec = trade.snapshot.symbol.spec
+    least = spec.volume_min
+    grid = lattice(spec.volume_min, spec.volume_max, spec.volume_step)
+    if grid.max_steps < grid.min_steps:
+        figures = f"volume_min {least:g}, volume_step {spec.volume_step:g}, volume_max {spec.volume_max:g}"
+        return "below_volume_min", f"No volume of {spec.name} is valid: {figures}."
     room = f"{binding.name} leaves {ceiling:.4f} lots ({binding.detail})"
     return refusal_code(trade.snapshot, binding.name), f"{room}; the smallest volume is {least:g}."
 

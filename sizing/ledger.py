@@ -92,12 +92,14 @@ class Ledger:
     def replace(self, reservation: Reservation) -> "Ledger":
         """Put a reservation, or its next state, in; one that holds no money any more leaves."""
         reservations, sums = self.reservations.copy(), self.sums.copy()
-        before = reservations.pop(reservation.id, None)
+        before = reservations.get(reservation.id)
         if before is not None:
             _add(sums, before, -1)
         if reservation.held_lots > 0:
             reservations[reservation.id] = reservation
             _add(sums, reservation, 1)
+        elif before is not None:
+            del reservations[reservation.id]
         return Ledger(reservations, sums)
 
     def exposures(self) -> tuple[Exposure, ...]:

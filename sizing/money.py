@@ -152,12 +152,21 @@ def swap_per_lot(spec: SymbolSpec, side: Side, conversion: Conversion, price: fl
     if spec.swap_mode in (1, 7, 8):
         return -swap * spec.point * unit
     if spec.swap_mode == 2:
-        return -swap * price * (conversion.profit or 0.0)
+        return -swap * (_base_rate(spec, conversion, price) or 0.0)
     if spec.swap_mode == 3:
         return -swap * (conversion.margin or 0.0)
     if spec.swap_mode == 4:
         return -swap
     return -swap / 100 / 360 * price * unit
+
+
+def _base_rate(spec: SymbolSpec, conversion: Conversion, price: float) -> float | None:
+    """Account currency per unit of the symbol's base currency."""
+    if spec.currency_base == spec.currency_profit:
+        return conversion.profit
+    if spec.currency_base == spec.currency_margin:
+        return conversion.margin
+    return None if conversion.profit is None else price * conversion.profit
 
 
 def apart(first: float, second: float) -> float:

@@ -46,8 +46,9 @@ def _check_stop(trade: Trade) -> Refusal | None:
     # A stop is triggered by the other side of the book than the one the position was opened on.
     trigger = quote.bid if trade.sign > 0 else quote.ask
     room = distance if signal.order == "pending" else (trigger - trade.stop_loss) * trade.sign
+    # The broker counts in points; half of one is less than any price can differ, and more than floats err by.
     least = spec.trade_stops_level * spec.point
-    if room <= 0 or room < least or distance <= quote.ask - quote.bid:
+    if room <= 0 or room < least - spec.point / 2 or distance <= quote.ask - quote.bid:
         return "stop_too_close", (
             f"The stop at {trade.stop_loss:g} is {distance:g} from the entry; the spread is "
             f"{quote.ask - quote.bid:g} and the broker's least distance {least:g}."

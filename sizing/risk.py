@@ -16,7 +16,7 @@ def price(trade: Trade) -> Refusal | None:
     spec, conversion, entry = view.spec, snapshot.conversion, trade.entry
     if view.mismatch is not None:
         return "money_mismatch", f"Two sources disagree: {view.mismatch}."
-    rate = money.rate_at(spec, account.currency, conversion, entry)
+    rate = money.rate_at(spec, account.currency, conversion, snapshot.quote.bid)
     by_formula, by_tick = money.formula_unit(spec, rate), money.tick_unit(spec)
     why = money.units_doubtful(spec, by_formula, by_tick, trade.policy.money.mismatch_pct, view.checked)
     if why is not None:

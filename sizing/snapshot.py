@@ -235,6 +235,7 @@ class Book:
     """Open positions and pending orders, priced. `unpriceable` says what could not be priced, and why."""
 
     exposures: tuple[Exposure, ...] = ()
+    pending: tuple[Exposure, ...] = ()
     unpriceable: str | None = None
 
 

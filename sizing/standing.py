@@ -7,7 +7,7 @@ None of it depends on the request, the quote or the time of day, so a caller may
 from dataclasses import dataclass
 
 from sizing import caps, gates
-from sizing.correlation import signed_correlations
+from sizing.correlation import signed_correlations, with_book
 from sizing.decision import Factor
 from sizing.factors.account import drawdown, performance
 from sizing.factors.book import diversification
@@ -35,21 +35,25 @@ def stand(snapshot: Snapshot, side: Side, policy: Policy) -> Standing:
     """Work out gates, factors and rooms of one symbol and side."""
     stats = fresh_stats(snapshot, policy)
     symbol = snapshot.symbol.spec.name
-    exposures: tuple[Exposure, ...] = snapshot.account.book.exposures + snapshot.reserved
-    correlations = signed_correlations(snapshot.correlation, symbol, side, exposures)
-    view = snapshot.account
+    view, table = snapshot.account, snapshot.correlation
+    held: tuple[Exposure, ...] = view.book.exposures
+    # Pending orders and reservations are promises: they may take room and count as company, but a hedge that may never
+    # be filled makes nothing safer.
+    promised = view.book.pending + snapshot.reserved
+    with_held = signed_correlations(table, symbol, side, held)
+    with_promised = signed_correlations(table, symbol, side, promised)
     return Standing(
         stats=stats,
         refusal=gates.standing_refusal(snapshot, side, policy),
         regime=classified_regime(policy.regime, stats),
         factors=(
-            diversification(policy.diversification, exposures, correlations, snapshot.correlation),
+            diversification(policy.diversification, with_book(table, held, with_held), with_held, with_promised),
             performance(policy.performance, view.performance),
             volatility(policy.volatility, stats),
             drawdown(policy.drawdown, view),
         ),
-        rooms=caps.rooms(snapshot, side, policy, exposures, correlations),
-        open_risk=sum(exposure.risk for exposure in exposures),
+        rooms=caps.rooms(snapshot, side, policy, held, promised, with_held + with_promised),
+        open_risk=sum(exposure.risk for exposure in held + promised),
     )
 
 

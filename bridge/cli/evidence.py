@@ -90,10 +90,11 @@ def _exposures(console: Console, snapshot: Snapshot) -> None:
         line(console, f"Not priceable: {book.unpriceable}")
     rows: list[tuple[str, Exposure]] = [
         *(("open", each) for each in book.exposures),
+        *(("pending", each) for each in book.pending),
         *(("reserved", each) for each in snapshot.reserved),
     ]
     if not rows:
-        line(console, "Nothing open, nothing reserved.")
+        line(console, "Nothing open, pending or reserved.")
         return
     made = table(console, "book", "symbol", "side", "lots", "risk", "worst case", right=("lots", "risk", "worst case"))
     for state, each in rows:

@@ -86,7 +86,8 @@ class Journal:
         return number
 
     def changes(self, account: int) -> Iterator[bytes]:
-        """An account's last saved state, and every change since then, oldest first. Needs no room on the disk."""
+        """An account's last saved state, and every change since then, oldest first."""
+        self.fold()
         since = 0
         for seq, saved in self._db.execute("SELECT seq, changes FROM states WHERE account = ?", (account,)):
             since = seq
@@ -94,9 +95,6 @@ class Journal:
         query = "SELECT changes FROM entries WHERE seq > ? AND account = ? AND changes IS NOT NULL ORDER BY seq"
         for (body,) in self._db.execute(query, (since, account)):
             yield body
-        for record in self._records:
-            if type(record) is Entry and record.account == account and record.changes is not None:
-                yield record.changes
 
     def fold(self) -> None:
         """Move the tail into the database. Raises JournalError; then the tail stays as it is."""

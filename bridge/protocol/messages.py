@@ -226,7 +226,7 @@ class SnapshotRequest(Request, frozen=True, kw_only=True, tag="snapshot"):
 
     session: Id
     sequence: Count
-    time_trade_server: Whole | None = None
+    time_trade_server: Annotated[int, Meta(ge=0, le=4_000_000_000)] | None = None
     account_info: AccountInfo | None = None
     symbols: list[SymbolInfo] | None = None
     positions: list[PositionInfo] | None = None

@@ -110,7 +110,7 @@ class FeedTerminal:
 
     def _check_holder(self, message: SnapshotRequest, now_ms: int) -> None:
         if self._session not in (None, message.session) and now_ms - self._heard_ms < HOLD_MS:
-            raise FeedConflict(f"session {self._session} feeds account {self.login}")
+            raise FeedConflict(f"The session {self._session!r} feeds account {self.login} already.")
 
     def _lose(self, message: SnapshotRequest, *, full: bool) -> bool:
         """A gap: drop what must be complete. Whether this very message makes up for it.

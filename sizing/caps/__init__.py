@@ -25,16 +25,25 @@ REFUSALS: dict[str, str] = {
 
 
 def rooms(
-    snapshot: Snapshot, side: Side, policy: Policy, exposures: tuple[Exposure, ...], correlations: tuple[float, ...]
+    snapshot: Snapshot,
+    side: Side,
+    policy: Policy,
+    held: tuple[Exposure, ...],
+    promised: tuple[Exposure, ...],
+    correlations: tuple[float, ...],
 ) -> tuple[Room, ...]:
-    """What every limit but the request's own leaves. `correlations`: of the new position with each exposure."""
+    """What every limit but the request's own leaves, after what is open (`held`) and what is pending or reserved.
+
+    `correlations` are those of the new position with each exposure, first the held ones.
+    """
+    exposures = held + promised
     return (
         *symbol(snapshot),
         *loss_rules(snapshot, policy.caps, exposures),
         concentration(snapshot, policy.caps, exposures, correlations),
         portfolio_shortfall(snapshot, policy.caps, exposures),
         margin(snapshot, policy.caps, exposures),
-        *exposure(snapshot, side, policy.caps, exposures),
+        *exposure(snapshot, side, policy.caps, held, promised),
         *positions(snapshot, policy.caps, exposures),
         *volumes(snapshot, side, exposures),
     )

@@ -32,11 +32,14 @@ def portfolio_shortfall(snapshot: Snapshot, policy: CapPolicy, exposures: tuple[
     return Room("portfolio_shortfall", WORST, room - at_risk, detail)
 
 
-def exposure(snapshot: Snapshot, side: Side, policy: CapPolicy, exposures: tuple[Exposure, ...]) -> tuple[Room, Room]:
-    """Gross and net face value as multiples of equity."""
+def exposure(
+    snapshot: Snapshot, side: Side, policy: CapPolicy, held: tuple[Exposure, ...], promised: tuple[Exposure, ...]
+) -> tuple[Room, Room]:
+    """Gross and net face value as multiples of equity. What is only promised on the other side nets nothing."""
     equity = snapshot.account.account.equity
-    gross = sum(each.notional for each in exposures)
-    net = sum(each.notional if each.side == side else -each.notional for each in exposures)
+    gross = sum(each.notional for each in held + promised)
+    net = sum(each.notional if each.side == side else -each.notional for each in held)
+    net += sum(each.notional for each in promised if each.side == side)
     return (
         Room(
             "gross_exposure",

@@ -14,7 +14,7 @@ def recent_performance(deals: Sequence[Deal], trades: int) -> Performance:
     """
     net: dict[int, float] = {}
     volume: dict[int, float] = {}
-    closed: list[int] = []
+    closed: dict[int, None] = {}
     for deal in deals:
         if not deal.symbol or not deal.position_id:
             continue
@@ -24,6 +24,7 @@ def recent_performance(deals: Sequence[Deal], trades: int) -> Performance:
         volume[key] = volume.get(key, 0.0) + change
         # Half a hundredth of a lot is below every broker's step: what is left is float dust, or history cut short.
         if deal.entry in _OUT and volume[key] < 0.005:
-            closed.append(key)
-    last = closed[-trades:]
+            closed.pop(key, None)
+            closed[key] = None
+    last = list(closed)[-trades:]
     return Performance(len(last), sum(net[key] > 0 for key in last))

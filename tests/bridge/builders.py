@@ -9,7 +9,8 @@ import msgspec
 
 from bridge.clock import SteppedClock
 from bridge.desk import Desk
-from bridge.journal.store import Journal, JournalReader
+from bridge.journal.reader import JournalReader
+from bridge.journal.store import Journal
 from bridge.protocol.messages import AccountInfo, SymbolInfo
 from bridge.recompute import recompute
 from bridge.service import Incoming, Service
@@ -71,7 +72,9 @@ def order_info(ticket: int = 1, **over: Any) -> dict[str, Any]:
     return {**values, **over}
 
 
-def quote_info(symbol: str = "EURUSD", bid: float = 1.1, ask: float | None = None, time_msc: int = NOW_MS) -> dict[str, Any]:
+def quote_info(
+    symbol: str = "EURUSD", bid: float = 1.1, ask: float | None = None, time_msc: int = NOW_MS
+) -> dict[str, Any]:
     """A quote one pip wide."""
     return {"symbol": symbol, "time_msc": time_msc, "bid": bid, "ask": round(bid + 0.0001, 5) if ask is None else ask}
 

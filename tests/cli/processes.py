@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bridge.client import Client, NoAnswerError
-from bridge.journal.reader import JournalReader
 from bridge.protocol.messages import SizeReply
 
 DEADLINE_S = 60.0
@@ -113,12 +112,12 @@ def priced(client: Client, symbol: str = "EURUSD.sim", *, dry_run: bool = True) 
 def settled(journal: Path, key: str | None) -> None:
     """Return when a decision is in the database: the daemon folds its newest entries in when nobody asks."""
     deadline = time.monotonic() + DEADLINE_S
-    reader = JournalReader(journal)
+    db = sqlite3.connect(journal.as_uri() + "?mode=ro", uri=True)
     try:
-        while reader.entry(int(str(key)[1:])) is None:
+        while not db.execute("SELECT 1 FROM entries WHERE seq = ?", (int(str(key)[1:]),)).fetchall():
             assert time.monotonic() < deadline, f"{key} never reached the journal"
     finally:
-        reader.close()
+        db.close()
 
 
 def copied(journal: Path, target: Path) -> Path:

@@ -1,4 +1,4 @@
-"""The example frames of PROTOCOL.md, made by the real service. `python -m tests.docs.frames` writes them anew."""
+"""The example frames of PROTOCOL.md, made by the real service. `python -m tests.docs.write` writes them anew."""
 
 import dataclasses
 import json
@@ -14,7 +14,6 @@ from bridge.journal.store import Journal
 from bridge.service import Incoming, Service
 from bridge.terminal.feed import FeedTerminal
 
-PAGE = Path(__file__).parents[2] / "bridge" / "protocol" / "PROTOCOL.md"
 NOW_MS = 1_772_618_400_000
 """Wednesday, 4 March 2026, 10:00 UTC."""
 BROKER_AHEAD_MS = 2 * 3_600_000
@@ -57,10 +56,28 @@ def _converse(ask: Callable[[str, dict[str, Any]], dict[str, Any]]) -> None:
     answer = ask("size", {"v": 1, "type": "size", "id": "ea7-3", **account, **question})
     ask("reused", {"v": 1, "type": "size", "id": "ea7-3", **account, **question, "confidence": 80})
     reservation = {"reservation": answer["reservation"]}
-    ask("fill", {"v": 1, "type": "fill", "id": "ea7-4", **account, **reservation, "ticket": 90211, "lots": 0.5, "price": 1.10009})
+    ask(
+        "fill",
+        {
+            "v": 1,
+            "type": "fill",
+            "id": "ea7-4",
+            **account,
+            **reservation,
+            "ticket": 90211,
+            "lots": 0.5,
+            "price": 1.10009,
+        },
+    )
     ask("release", {"v": 1, "type": "release", "id": "ea7-5", **account, **reservation, "reason": "rest not filled"})
-    ask("reject", {"v": 1, "type": "size", "id": "ea7-6", **account, "symbol": "EURUSD", "side": "buy", "stop_loss": 1.2})
-    ask("error", {"v": 1, "type": "size", "id": "ea7-7", **account, "symbol": "EURUSD", "side": "buy", "stop_los": 1.095})
+    ask(
+        "reject",
+        {"v": 1, "type": "size", "id": "ea7-6", **account, "symbol": "EURUSD", "side": "buy", "stop_loss": 1.2},
+    )
+    ask(
+        "error",
+        {"v": 1, "type": "size", "id": "ea7-7", **account, "symbol": "EURUSD", "side": "buy", "stop_los": 1.095},
+    )
     ask("status", {"v": 1, "type": "status", "id": "ea7-8"})
     ask("gap", {"v": 1, "type": "snapshot", "id": "ea7-9", "session": "chart-1", "sequence": 2, "quotes": []})
 
@@ -96,6 +113,12 @@ def _snapshot() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def replaced(page: str) -> str:
+    """The page with every frame as the service makes it today."""
+    frames = made()
+    return _BLOCK.sub(lambda match: match[1] + written(frames[match[2]]) + match[4], page)
+
+
 def shown(page: str) -> dict[str, str]:
     """The frames that a page holds, by name, as they stand there."""
     return {match[2]: match[3] for match in _BLOCK.finditer(page)}
@@ -125,15 +148,3 @@ def _value(value: Any, indent: int) -> str:
     if isinstance(value, dict) and len(json.dumps(value)) > _LINE // 2:
         return _object(value, indent).lstrip()
     return json.dumps(value)
-
-
-def main() -> None:
-    """Replace every frame in the page by what the service says today."""
-    frames = made()
-    page = PAGE.read_text(encoding="utf-8")
-    page = _BLOCK.sub(lambda match: match[1] + written(frames[match[2]]) + match[4], page)
-    PAGE.write_text(page, encoding="utf-8", newline="\n")
-
-
-if __name__ == "__main__":
-    main()

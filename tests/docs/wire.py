@@ -54,11 +54,19 @@ def tables_of(page: str) -> dict[str, dict[str, list[str]]]:
             rows.append(_cells(line))
         elif rows:
             body = {row[0].strip("`"): row[1:] for row in rows[2:]}
-            names, _, kind = rows[0][0].rpartition(" ")
-            for name in names.split(", "):
-                found[f"{name} {kind}".strip()] = body
+            found.update(dict.fromkeys(_titles(rows[0][0]), body))
             rows = []
     return found
+
+
+def titles_of(head: str) -> list[str]:
+    """The titles of the table with this line as its head."""
+    return _titles(_cells(head)[0])
+
+
+def _titles(cell: str) -> list[str]:
+    names, _, kind = cell.rpartition(" ")
+    return [f"{name} {kind}".strip() for name in names.split(", ")]
 
 
 def _cells(line: str) -> list[str]:
@@ -138,7 +146,7 @@ def _number(value: float) -> str:
     named = {2**53: "2^53", 2**31 - 1: "2^31 - 1"}
     if value in named:
         return named[int(value)]
-    return f"{value:g}".replace("e+", "e") if value < 1e-6 or value >= 1e9 else f"{value:,.15g}"
+    return f"{value:g}".replace("e+", "e") if 0 < value < 1e-6 or value >= 1e12 else f"{value:,.15g}"
 
 
 _LARGEST = 2**63 - 1

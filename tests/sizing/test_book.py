@@ -36,7 +36,7 @@ def book(
 
 def only(result: Book) -> Exposure:
     assert result.unpriceable is None
-    (exposure,) = result.exposures
+    (exposure,) = result.exposures + result.pending
     return exposure
 
 
@@ -102,7 +102,7 @@ def test_a_pending_order_does_not_move_with_the_quote() -> None:
     assert only(book(make_order(), symbols=far)).risk == pytest.approx(500.0)
 
 
-def test_position_and_pending_of_one_side_are_one_exposure_and_sides_are_two() -> None:
+def test_positions_of_one_side_are_one_exposure_sides_are_two_and_pending_orders_are_apart() -> None:
     result = book(
         make_position(),
         make_order(),
@@ -110,8 +110,10 @@ def test_position_and_pending_of_one_side_are_one_exposure_and_sides_are_two() -
         make_position(ticket=4, volume=0.5),
     )
     long, short = sorted(result.exposures, key=lambda each: each.side)
-    assert (long.positions, long.lots) == (3, 2.5)
-    assert long.risk == pytest.approx(500 + 500 + 250)
+    assert (long.positions, long.lots) == (2, 1.5)
+    assert long.risk == pytest.approx(500 + 250)
+    (pending,) = result.pending
+    assert (pending.side, pending.positions, pending.lots) == ("buy", 1, 1.0)
     assert (short.positions, short.lots) == (1, 1.0)
     assert short.risk == pytest.approx(300)
 
