@@ -217,16 +217,21 @@ class Desk:
         if report is None or not self.terminal.connected(now_ms):
             return []
         tickets = {position.ticket for position in report.positions}
-        taken = {ticket for each in self.ledger.reservations.values() for ticket in each.tickets}
+        taken: set[int] | None = None
         changed = []
         for reservation in self.ledger.reservations.values():
             after = _settle(reservation, report, tickets)
             # An old report cannot tell whether there is a position, so a lapse waits for one made after the expiry.
             if after.rest_lots > 0 and after.expires_ms <= min(now_ms, report.received_ms):
+                taken = self._reported_tickets() if taken is None else taken
                 after = _expire(after, report, taken)
             if after is not reservation:
                 changed.append(after)
         return changed
+
+    def _reported_tickets(self) -> set[int]:
+        known = (*self._ended.values(), *self.ledger.reservations.values())
+        return {ticket for each in known for ticket in each.tickets}
 
     def _day_anchor(self) -> float | None:
         """The balance at the last reset, if it has been established."""

@@ -32,9 +32,8 @@ def heat(policy: HeatPolicy, equity: float, open_risk: float, budget: float) -> 
     size than one that just exceeds the limit.
     """
     room = policy.limit_pct / 100 * equity - open_risk
-    if budget > room:
-        value = policy.factor
-    else:
-        value = min(1.0, policy.factor * room / budget) if budget > 0 else 1.0
+    value = policy.factor
+    if 0 < budget <= room:
+        value = min(1.0, policy.factor * room / budget)
     percent = (open_risk + budget) / equity * 100
     return Factor("heat", value, f"{percent:.2f} % of equity at risk, limit {policy.limit_pct:g} %")

@@ -73,7 +73,8 @@ def test_the_same_id_with_another_payload_is_reused(rig: Rig, what: str) -> None
     first = rig.send(body({"v": 1, "id": "again", **REQUESTS[what](rig)}))
     others = [
         {"type": "ping"}, {"type": "status"}, {"type": "release", "reservation": "r2", "reason": "other"},
-        {"type": "ping", "account": LOGIN}, {"type": "ping", "more": 1}, size_fields(max_lots=1), size_fields(side="up"),
+        {"type": "ping", "account": LOGIN}, {"type": "ping", "more": 1}, size_fields(max_lots=1),
+        size_fields(side="up"),
     ]  # fmt: skip
     held = rig.reserved()
     for restart in (False, True):

@@ -361,7 +361,7 @@ def test_a_restart_remembers_the_days_starting_balance(rig: Rig, clean: bool) ->
         # Without deals nothing but the journal can tell what the balance was at midnight.
         rig.feed(session=f"s{number}", deals=None, account_info=account_info(balance=99_000.0))
         assert rig.status()["rules"][0]["floor"] == floor
-        granted(rig.size(dry_run=True))
+        assert rig.size(dry_run=True)["lots"] > 0
     rig.tick(24 * 3_600_000)
     rig.feed(session="tomorrow", deals=None, account_info=account_info(balance=99_000.0))
     assert rig.size()["code"] == "stale_account"

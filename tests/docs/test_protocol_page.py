@@ -1,6 +1,7 @@
 """PROTOCOL.md and the message types say the same."""
 
 import json
+from typing import get_args
 
 import pytest
 
@@ -56,7 +57,7 @@ def test_the_page_has_no_field_table_for_a_message_that_does_not_exist(
 
 
 def test_every_state_of_a_reservation_is_explained(page: dict[str, dict[str, list[str]]]) -> None:
-    assert set(page["state"]) == set(State.__args__)
+    assert set(page["state"]) == set(get_args(State))
 
 
 def test_every_frame_of_the_page_is_what_the_service_says(made: dict[str, dict[str, object]]) -> None:

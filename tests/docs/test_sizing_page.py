@@ -84,9 +84,7 @@ def test_every_policy_key_is_on_the_page(group: str) -> None:
 def test_the_page_names_no_policy_key_that_does_not_exist() -> None:
     groups = dataclasses.fields(Policy)
     known = {
-        f"{group.name}.{field.name}"
-        for group in groups
-        for field in dataclasses.fields(getattr(Policy(), group.name))
+        f"{group.name}.{field.name}" for group in groups for field in dataclasses.fields(getattr(Policy(), group.name))
     }
     names = {group.name for group in groups}
     assert {key for key in _keys_on_the_page() if key.split(".")[0] in names} <= known

@@ -154,5 +154,5 @@ _ORDER = ("buy", "sell", "trending", "ranging", "volatile", "market", "pending",
           "M1", "M5", "M15", "M30", "H1", "H4", "D1")  # fmt: skip
 
 
-def _order(value: str | int) -> int:
-    return value if isinstance(value, int) else _ORDER.index(value)
+def _order(value: str | int | None) -> int:
+    return value if isinstance(value, int) else _ORDER.index(str(value))

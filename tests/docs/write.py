@@ -6,7 +6,7 @@ Meanings are written by people: a field or code that is new needs its row, and t
 from bridge.protocol.codes import CODES
 from tests.docs import frames
 from tests.docs.pages import PROTOCOL, text
-from tests.docs.wire import tables, titles_of
+from tests.docs.wire import Field, tables, titles_of
 
 
 def main() -> None:
@@ -17,24 +17,29 @@ def main() -> None:
 
 def _tables(page: str) -> str:
     expected = tables()
-    lines, titles = [], [""]
+    lines, title = [], None
     for line in page.splitlines():
         if not line.startswith("|"):
-            titles = [""]
-        elif titles == [""]:
-            titles = titles_of(line)
+            title = None
+            lines.append(line)
+        elif title is None:
+            title = titles_of(line)[0]
+            lines.append(line)
         else:
-            cells = line.split(" | ")
-            name = cells[0].strip("| `")
-            field = expected.get(titles[0], {}).get(name)
-            if field is not None:
-                cells[1] = field.type
-                cells[2:3] = [f"`{field.default}`" if field.default != "required" else "required"] if field.default else cells[2:3]
-            elif titles[0] == "code" and name in CODES:
-                cells[3] = f"{CODES[name]} |"
-            line = " | ".join(cells)
-        lines.append(line)
+            lines.append(_row(line, title, expected.get(title, {})))
     return "\n".join(lines) + "\n"
+
+
+def _row(line: str, title: str, fields: dict[str, Field]) -> str:
+    cells = line.split(" | ")
+    name = cells[0].strip("| `")
+    if title == "code" and name in CODES:
+        cells[3] = f"{CODES[name]} |"
+    elif name in fields:
+        cells[1] = fields[name].type
+        if default := fields[name].default:
+            cells[2] = default if default == "required" else f"`{default}`"
+    return " | ".join(cells)
 
 
 if __name__ == "__main__":
