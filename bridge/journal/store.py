@@ -153,7 +153,7 @@ class Journal:
         try:
             self._records = [decode_record(body) for body in self._tail.bodies()]
         except (msgspec.MsgspecError, OSError) as fault:
-            raise damaged(self.path, fault) from fault
+            raise damaged(tail_path(self.path), fault) from fault
         self.fold()
         # A torn record at the end is no record: its reply never left.
         self._tail.clear()

@@ -7,6 +7,7 @@ power cut has torn is recognised and dropped.
 
 import errno
 import os
+import re
 import struct
 import zlib
 from pathlib import Path
@@ -16,6 +17,8 @@ import msgspec
 from bridge.journal.records import Record
 
 _HEAD = struct.Struct("<II")
+_START = re.compile(rb"\x9a\xa5entry|\x93\xa4part")
+"""How the body of a record begins."""
 
 decode_record = msgspec.msgpack.Decoder(Record).decode
 """The record in a body."""
@@ -32,7 +35,7 @@ def split(data: bytes) -> list[bytes]:
     while at + _HEAD.size <= len(data):
         length, checksum = _HEAD.unpack_from(data, at)
         body = data[at + _HEAD.size : at + _HEAD.size + length]
-        if len(body) < length or zlib.crc32(body) != checksum:
+        if not length or len(body) < length or zlib.crc32(body) != checksum:
             break
         bodies.append(body)
         at += _HEAD.size + length
@@ -72,12 +75,16 @@ class Tail:
         self.size += written
 
     def bodies(self) -> list[bytes]:
-        """Every whole record, oldest first; what follows a torn one is dropped."""
+        """Every whole record, oldest first; a torn end is dropped. Raises OSError for damage before whole records."""
         os.lseek(self._file, 0, os.SEEK_SET)
         data = b""
         while chunk := os.read(self._file, 1 << 20):
             data += chunk
-        return split(data)
+        bodies = split(data)
+        rest = data[sum(_HEAD.size + len(body) for body in bodies) :]
+        if any(split(rest[found.start() - _HEAD.size :]) for found in _START.finditer(rest, 2 * _HEAD.size)):
+            raise OSError(errno.EIO, "a damaged record stands before whole ones")
+        return bodies
 
     def clear(self) -> None:
         """Forget all records: they are in the database."""

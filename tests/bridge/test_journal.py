@@ -10,7 +10,7 @@ from bridge.desk import Desk
 from bridge.errors import JournalError
 from bridge.journal.reader import JournalReader
 from bridge.journal.store import Journal
-from bridge.service import Service
+from bridge.service import Incoming, Service
 from bridge.terminal.feed import FeedTerminal
 from tests.bridge.builders import Rig, account_settings, copy_files, granted, recomputed
 
@@ -37,9 +37,9 @@ def three_answers(rig: Rig) -> list[tuple[bytes, bytes, int, float]]:
 class Copy:
     """A service on a copy of a rig's files, with the tail as given."""
 
-    def __init__(self, rig: Rig, folder: Path, tail: bytes | None = None) -> None:
+    def __init__(self, rig: Rig, folder: Path, tail: bytes | None = None, source: Path | None = None) -> None:
         self.path = folder / "journal.sqlite"
-        copy_files(rig.path, self.path)
+        copy_files(source or rig.path, self.path)
         if tail is not None:
             tail_of(self.path).write_bytes(tail)
         self.journal = Journal(self.path)
@@ -54,12 +54,18 @@ class Copy:
         return self.desk.ledger.worst_cents() / 100
 
     def knows(self, raw: bytes, reply: bytes) -> bool:
-        from bridge.service import Incoming
-
         return self.service.handle(Incoming(raw)) == reply
 
     def close(self) -> None:
         self.journal.close()
+
+
+def folded(rig: Rig, folder: Path) -> Path:
+    """A copy of a rig's journal, all in one file."""
+    path = folder / "journal.sqlite"
+    copy_files(rig.path, path)
+    Journal(path).close()
+    return path
 
 
 # The tail ------------------------------------------------------------------------------------------------------------
@@ -133,7 +139,6 @@ def test_what_is_written_after_a_torn_record_is_kept(rig: Rig, tmp_path: Path) -
 def test_a_crash_between_fold_and_clear_repeats_nothing(rig: Rig, tmp_path: Path) -> None:
     steps = three_answers(rig)
     rig.fill("r2", ticket=7, lots=0.05)
-    tail = tail_of(rig.path).read_bytes()
     held = rig.reserved()
     tail = tail_of(rig.path).read_bytes()
     rig.journal.fold()
@@ -151,14 +156,14 @@ def test_a_crash_in_the_middle_of_a_fold_loses_nothing(
 ) -> None:
     steps = three_answers(rig)
 
-    class Fault(Exception):
+    class FaultError(Exception):
         """Something breaks where nobody expects it."""
 
     def broken(*_: object) -> None:
-        raise Fault
+        raise FaultError
 
     monkeypatch.setattr("bridge.journal.tail.Tail.clear", broken)
-    with pytest.raises(Fault):
+    with pytest.raises(FaultError):
         rig.journal.fold()
     monkeypatch.undo()
     copy = Copy(rig, tmp_path / "copy")
@@ -212,7 +217,7 @@ def test_a_journal_of_a_newer_lotbridge_is_refused(rig: Rig) -> None:
     with sqlite3.connect(rig.path) as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(JournalError, match="version 99.*Update lotbridge"):
+    with pytest.raises(JournalError, match=r"version 99.*Update lotbridge"):
         Journal(rig.path)
     with pytest.raises(JournalError, match="version 99"):
         JournalReader(rig.path)
@@ -225,27 +230,26 @@ def test_a_journal_of_a_newer_lotbridge_is_refused(rig: Rig) -> None:
 def test_pages_that_were_damaged_are_found_at_the_start(rig: Rig) -> None:
     for _ in range(30):
         rig.size(max_lots=0.01)
-    rig.journal.close()
-    whole = bytearray(rig.path.read_bytes())
+    whole = bytearray(folded(rig, rig.folder / "copy").read_bytes())
     for page in range(1, len(whole) // 4096):
         whole[page * 4096 : page * 4096 + 64] = b"\xff" * 64
     damaged = rig.folder / "damaged" / "journal.sqlite"
     damaged.parent.mkdir()
     damaged.write_bytes(whole)
-    with pytest.raises(JournalError, match="damaged.*move the file away"):
+    with pytest.raises(JournalError, match=r"(?s)damaged.*move the file away"):
         Journal(damaged)
 
 
 @pytest.mark.parametrize("content", [b"\xff\x00", b"", b"\x81\xa1a", b"\x80\x80"])
 def test_changes_that_cannot_be_read_are_a_journal_error(rig: Rig, content: bytes) -> None:
     granted(rig.size())
-    rig.journal.close()
-    with sqlite3.connect(rig.path) as db:
+    path = folded(rig, rig.folder / "copy")
+    with sqlite3.connect(path) as db:
         db.execute("UPDATE entries SET changes = ? WHERE changes IS NOT NULL", (content,))
     db.close()
-    with pytest.raises(JournalError, match="damaged.*move the file away"):
-        rig._open()
-    Journal(rig.path).close()  # nothing of the failed start holds the files
+    with pytest.raises(JournalError, match=r"(?s)damaged.*move the file away"):
+        Copy(rig, rig.folder / "again", source=path)
+    Journal(path).close()
 
 
 def test_a_start_that_was_killed_while_it_made_the_file_is_repeated(tmp_path: Path) -> None:

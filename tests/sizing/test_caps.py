@@ -1,6 +1,7 @@
 """Every cap of DESIGN's step 12 by hand, in lots."""
 
 import dataclasses
+import math
 from typing import Any
 
 import pytest
@@ -226,7 +227,8 @@ def test_below_the_smallest_volume_nothing_is_rounded_up() -> None:
 
 def test_of_equal_ceilings_the_one_named_first_binds() -> None:
     limits = SymbolClass(patterns=("*",), max_lots=0.5, max_notional_pct=1_000.0)
-    decision = decide(view=make_view(symbol_class=limits), signal=make_signal(max_lots=0.5))
+    view = make_view(symbol_class=limits, spec=make_spec(volume_max=0.5))
+    decision = decide(view=view, signal=make_signal(max_lots=0.5))
     assert (decision.lots, decision.binding, decision.runner_up) == (0.5, "request_max_lots", "symbol_max_lots")
 
 
@@ -234,3 +236,29 @@ def test_of_equal_ceilings_the_one_named_first_binds() -> None:
 def test_a_ceiling_on_the_lattice_is_reached_exactly(hundredths: int) -> None:
     lots = hundredths / 100
     assert decide(signal=make_signal(max_lots=lots), policy=loose_policy(), firm=NO_FIRM).lots == lots
+
+
+def test_a_quotient_that_floats_round_up_costs_a_step_and_not_the_limit() -> None:
+    # Free margin one float below what so many lots tie up: divided by the margin of a lot it may give those lots again.
+    policy = loose_policy(budget={"base_risk_pct": 10.0})
+    one = decide(policy=policy).margin_per_lot
+    tempting = 0
+    for hundredths in range(1, 1_000):
+        lots = hundredths / 100
+        free = math.nextafter(lots * one, 0.0)
+        tempting += free * 100 / 100 / one >= lots
+        decision = decide(account=make_account(margin_free=free), policy=policy, firm=NO_FIRM)
+        assert decision.lots * one <= free
+        assert decision.lots == round(lots - 0.01, 2)
+    assert tempting > 10, "no case in which the quotient alone would have been wrong"
+
+
+@pytest.mark.parametrize("order", ["market", "pending"])
+def test_a_buy_limit_far_below_the_market_does_not_look_small(order: str) -> None:
+    # Face value and margin are those of the higher price: the order may be moved, and the account's limits are of now.
+    signal = make_signal(order=order, entry=0.55, stop_loss=0.5475, take_profit=0.56)
+    if order == "market":
+        signal = make_signal()
+    decision = decide(signal=signal, firm=NO_FIRM)
+    assert decision.notional_per_lot == pytest.approx(110_000)
+    assert decision.margin_per_lot == pytest.approx(1_100)
