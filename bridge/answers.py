@@ -12,9 +12,9 @@ from bridge.protocol import messages as wire
 from bridge.protocol.codec import ProtocolError
 from bridge.replies import NO_AGES, ages_of, signal_of, size_reply
 from bridge.terminal.feed import FeedConflict, FeedError, FeedTerminal
+from sizing import gates
 from sizing.decision import Decision
 from sizing.engine import size
-from sizing.gates import drawdown_pct
 from sizing.ledger import Reservation, cents, end, fill
 from sizing.snapshot import AccountView, Signal, Snapshot
 
@@ -68,7 +68,7 @@ def reserve(name: str, request: wire.SizeRequest, decision: Decision, now_ms: in
         side=request.side,
         lots=lots,
         rest_lots=lots,
-        risk_cents=cents(decision.risk_amount),
+        risk_cents=cents(lots * decision.risk_per_lot),
         worst_cents=cents(decision.worst_case),
         notional_cents=cents(lots * decision.notional_per_lot),
         margin_cents=cents(lots * decision.margin_per_lot),
@@ -176,21 +176,16 @@ def status_reply(request: wire.StatusRequest, desk: Desk, now_ms: int) -> wire.S
 
 def _halted(desk: Desk, view: AccountView | None, now_ms: int) -> str | None:
     """The code with which every size request would be refused now, whatever its symbol."""
+    report = desk.terminal.account()
     if not desk.terminal.connected(now_ms):
         return "terminal_unavailable"
-    if view is None:
+    if view is None or report is None:
         return "stale_account"
-    if not (view.account.trade_allowed and view.account.trade_expert):
-        return "trading_halted"
-    if view.book.unpriceable is not None:
-        return "unpriceable_position"
-    firm = desk.firm_state(view, now_ms)
-    if firm.anchor_missing is not None:
-        return "stale_account"
-    if any(rule.headroom <= 0 for rule in firm.rules):
-        return "rule_breached"
-    drawdown = drawdown_pct(view.peak_equity, view.account.equity)
-    return "drawdown_halt" if drawdown >= desk.settings.policy.drawdown.halt_pct else None
+    policy, firm = desk.settings.policy, desk.firm_state(view, now_ms)
+    refusal = gates.age_refusal(firm, report.received_ms, now_ms, policy.freshness) or gates.account_refusal(
+        view, firm, now_ms, policy
+    )
+    return None if refusal is None else refusal[0]
 
 
 def _reservation(name: str, desk: Desk) -> Reservation:

@@ -183,6 +183,8 @@ class Client:
                 reply = socket.recv()
                 if _id_of(reply) in (request_id, None):
                     return reply
+        except zmq.Again:  # nobody takes it: there is no daemon, or it does not let this client in
+            pass
         except zmq.ZMQError as fault:
             self.close()
             raise ClientError(f"{self.address} cannot be used: {fault.strerror}.") from fault
@@ -191,6 +193,16 @@ class Client:
 
     def _connect(self) -> "zmq.Socket[bytes]":
         socket: zmq.Socket[bytes] = self._context.socket(zmq.REQ)
+        try:
+            self._prepare(socket)
+            socket.connect(self.address)
+        except (zmq.ZMQError, OSError, ValueError) as fault:
+            socket.close(linger=0)
+            text = f"{self.address} cannot be connected to: {fault}. Check the address, and the user or the keys."
+            raise ClientError(text) from fault
+        return socket
+
+    def _prepare(self, socket: "zmq.Socket[bytes]") -> None:
         socket.setsockopt(zmq.LINGER, 0)
         socket.setsockopt(zmq.SNDTIMEO, self._deadline_ms)
         if "[" in self.address:
@@ -204,12 +216,6 @@ class Client:
             socket.setsockopt(zmq.CURVE_PUBLICKEY, public)
             socket.setsockopt(zmq.CURVE_SECRETKEY, secret or b"")
             socket.setsockopt_string(zmq.CURVE_SERVERKEY, server_key)
-        try:
-            socket.connect(self.address)
-        except zmq.ZMQError as fault:
-            socket.close(linger=0)
-            raise ClientError(f"{self.address} is no usable address: {fault.strerror}.") from fault
-        return socket
 
 
 def _demand_finite(request: wire.Request) -> None:

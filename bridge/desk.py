@@ -10,7 +10,7 @@ from bridge.journal.records import Changes, PolicyPart
 from bridge.settings import AccountSettings, policy_hash
 from bridge.terminal.base import AccountReport, Execution, Terminal
 from sizing.gates import Refusal
-from sizing.ledger import Ledger, Reservation, end, seen
+from sizing.ledger import Fill, Ledger, Reservation, end, seen
 from sizing.prop.calendar import day_bounds
 from sizing.prop.evaluate import balance_at, firm_state
 from sizing.snapshot import (
@@ -47,7 +47,9 @@ class Desk:
         self.ledger = Ledger()
         self._ended: OrderedDict[str, Reservation] = OrderedDict()
         self._peak_equity = settings.initial_balance or 0.0
-        self._peak_written = self._peak_equity
+        self._last_operation: int | None = None
+        self._operations_of: object = None
+        self._peak_written: tuple[float, int | None] = self._peak_equity, self._last_operation
         self._day: tuple[int, float] | None = None
         self._day_written: tuple[int, float] | None = None
         self._bounds = (0, 0)
@@ -65,7 +67,8 @@ class Desk:
             for reservation in change.reservations:
                 self.put(reservation)
             if change.peak_equity is not None:
-                self._peak_equity = self._peak_written = max(self._peak_equity, change.peak_equity)
+                self._peak_equity, self._last_operation = change.peak_equity, change.last_operation
+                self._peak_written = self._peak_equity, self._last_operation
             if change.day_start_ms is not None and change.day_anchor is not None:
                 self._day = self._day_written = change.day_start_ms, change.day_anchor
 
@@ -95,7 +98,7 @@ class Desk:
         report = self.terminal.account()
         if report is None:
             return
-        self._peak_equity = max(self._peak_equity, report.account.equity)
+        self._follow_peak(report)
         anchor, start_ms = self._day_anchor(), self._bounds[0]
         if report.deals_since_ms is not None and report.deals_since_ms <= start_ms:
             computed = balance_at(start_ms, report.account.balance, report.deals)
@@ -107,9 +110,25 @@ class Desk:
         if anchor is not None:
             self._day = start_ms, anchor
 
+    def _follow_peak(self, report: AccountReport) -> None:
+        """Raise the peak with equity, and lower it by what was paid out: a payout is no drawdown.
+
+        Payouts are deals without a symbol that took money. Those of the first history ever seen are older than the
+        peak and do not count.
+        """
+        if report.deals is not self._operations_of:
+            self._operations_of = report.deals
+            operations = [deal for deal in report.deals if not deal.symbol]
+            if self._last_operation is not None:
+                fresh = [deal.net for deal in operations if deal.ticket > self._last_operation]
+                self._peak_equity += sum(min(0.0, net) for net in fresh)
+            newest = max((deal.ticket for deal in operations), default=0)
+            self._last_operation = max(self._last_operation or 0, newest)
+        self._peak_equity = max(self._peak_equity, report.account.equity)
+
     def state_changes(self, reservation: Reservation | None = None) -> bytes | None:
         """What the journal does not hold yet, encoded; None if there is nothing."""
-        peak = self._peak_equity if self._peak_equity > self._peak_written else None
+        peak = self._peak_equity if self._peak_written != (self._peak_equity, self._last_operation) else None
         day = self._day if self._day != self._day_written else None
         if reservation is None and peak is None and day is None:
             return None
@@ -117,6 +136,7 @@ class Desk:
             Changes(
                 reservations=() if reservation is None else (reservation,),
                 peak_equity=peak,
+                last_operation=self._last_operation,
                 day_start_ms=None if day is None else day[0],
                 day_anchor=None if day is None else day[1],
             )
@@ -129,6 +149,7 @@ class Desk:
             Changes(
                 reservations=(*self._ended.values(), *self.ledger.reservations.values()),
                 peak_equity=self._peak_equity,
+                last_operation=self._last_operation,
                 day_start_ms=start_ms,
                 day_anchor=anchor,
             )
@@ -136,7 +157,7 @@ class Desk:
 
     def state_written(self) -> None:
         """The last `state_changes` are in the journal."""
-        self._peak_written = self._peak_equity
+        self._peak_written = self._peak_equity, self._last_operation
         self._day_written = self._day
 
     def snapshot(self, signal: Signal, now_ms: int) -> Snapshot | Refusal:
@@ -216,11 +237,11 @@ class Desk:
         report = self.terminal.account()
         if report is None or not self.terminal.connected(now_ms):
             return []
-        tickets = {position.ticket for position in report.positions}
+        volumes = {position.ticket: position.volume for position in report.positions}
         taken: set[int] | None = None
         changed = []
         for reservation in self.ledger.reservations.values():
-            after = _settle(reservation, report, tickets)
+            after = _settle(reservation, report, volumes)
             # An old report cannot tell whether there is a position, so a lapse waits for one made after the expiry.
             if after.rest_lots > 0 and after.expires_ms <= min(now_ms, report.received_ms):
                 taken = self._reported_tickets() if taken is None else taken
@@ -253,10 +274,10 @@ def _same(first: _RestsOn, second: _RestsOn) -> bool:
     )
 
 
-def _settle(reservation: Reservation, report: AccountReport, tickets: set[int]) -> Reservation:
+def _settle(reservation: Reservation, report: AccountReport, volumes: dict[int, float]) -> Reservation:
     """The reservation without the fills that the book counts, or that are gone again."""
     for each in reservation.unseen:
-        if each.ticket in tickets or report.received_ms >= each.at_ms + _SEEN_WITHIN_MS:
+        if volumes.get(each.ticket, 0.0) >= each.lots or report.received_ms >= each.at_ms + _SEEN_WITHIN_MS:
             reservation = seen(reservation, each.ticket)
     return reservation
 
@@ -269,7 +290,8 @@ def _expire(reservation: Reservation, report: AccountReport, taken: set[int]) ->
     if match is None:
         return end(reservation, "lapsed")
     taken.add(match.ticket)
-    return reservation._replace(state="open", rest_lots=0.0, tickets=(*reservation.tickets, match.ticket))
+    found = Fill(match.ticket, reservation.rest_lots, report.received_ms, shown=reservation.rest_lots)
+    return reservation._replace(state="open", rest_lots=0.0, fills=(*reservation.fills, found))
 
 
 def _is_ours(reservation: Reservation, found: Position | PendingOrder, made_ms: int, taken: set[int]) -> bool:

@@ -232,6 +232,9 @@ def bind_router(
     socket.setsockopt(zmq.SNDTIMEO, 0)
     socket.setsockopt(zmq.LINGER, 0)
     socket.setsockopt(zmq.RCVHWM, _MAX_WAITING)
+    # Without these a ROUTER drops replies without a word: to a client that has many in flight, or has gone.
+    socket.setsockopt(zmq.SNDHWM, 8 * _MAX_WAITING)
+    socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
     if "[" in bind:
         socket.setsockopt(zmq.IPV6, 1)
     try:

@@ -25,7 +25,8 @@ class Decision(NamedTuple):
     """How many lots, and every step that led there. Refused when `code` is set; then `lots` is 0.
 
     Money is in account currency. `risk_per_lot` is what the size was computed with: the larger of the loss at the stop
-    and its expected shortfall. `worst_per_lot` adds the whole gap allowance and is what the ledger reserves.
+    and its expected shortfall. `risk_amount` (and `risk_percent` of equity) is the loss of all lots at the stop, with
+    costs. `worst_per_lot` adds the whole gap allowance, and `worst_case` is what the ledger reserves.
     """
 
     code: str | None = None

@@ -46,7 +46,7 @@ def size(signal: Signal, snapshot: Snapshot, policy: Policy, standing: Standing 
     lots = _round_down(trade, budget, rooms, shares, ceilings[binding] or 0.0)
     if lots == 0:
         refusal = _too_small(trade, rooms[binding], ceilings[binding] or 0.0)
-    amount = lots * trade.risk_per_lot
+    amount = lots * trade.loss_per_lot
     return Decision(
         code=None if refusal is None else refusal[0],
         message=None if refusal is None else refusal[1],
@@ -79,7 +79,7 @@ def _budget(trade: Trade) -> tuple[tuple[Factor, ...], float]:
     regime = standing.regime if signal.regime is None else given_regime(policy.regime, signal.regime)
     factors = (edge(trade), regime, market_score(policy.market_score, signal.market_score), *standing.factors)
     product = 1.0
-    # The fixed model shows the factors but does not let them scale the risk.
+    # The fixed model shows these factors but is not scaled by them; heat and dispersion, below, still reduce it.
     if policy.budget.model != "fixed":
         for factor in factors:
             product *= factor.value

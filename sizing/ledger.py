@@ -17,11 +17,12 @@ State = Literal["reserved", "partly_open", "open", "released", "lapsed"]
 
 
 class Fill(NamedTuple):
-    """A reported fill that the terminal has not shown yet."""
+    """What an EA has reported of one ticket: its volume so far, and how much of it the terminal has shown."""
 
     ticket: int
     lots: float
     at_ms: int
+    shown: float = 0.0
 
 
 class Reservation(NamedTuple):
@@ -44,15 +45,24 @@ class Reservation(NamedTuple):
     order: OrderKind = "market"
     magic: int = 0
     state: State = "reserved"
-    tickets: tuple[int, ...] = ()
-    unseen: tuple[Fill, ...] = ()
+    fills: tuple[Fill, ...] = ()
+
+    @property
+    def tickets(self) -> tuple[int, ...]:
+        """Every ticket that an EA has reported, or that matched in the end."""
+        return tuple(each.ticket for each in self.fills)
+
+    @property
+    def unseen(self) -> tuple[Fill, ...]:
+        """Fills that the terminal has not shown yet."""
+        return tuple(each for each in self.fills if each.shown < each.lots)
 
     @property
     def held_lots(self) -> float:
         """Lots whose money still counts here: promised, or filled but not shown by the terminal yet."""
-        if not self.unseen:
+        if not self.fills:
             return self.rest_lots
-        return round(self.rest_lots + math.fsum(each.lots for each in self.unseen), 8)
+        return round(self.rest_lots + math.fsum(each.lots - each.shown for each in self.unseen), 8)
 
     def held_cents(self, cents_of_all: int) -> int:
         """The part of a money figure that still counts, rounded up."""
@@ -137,19 +147,22 @@ def cents(money: float) -> int:
 
 
 def fill(reservation: Reservation, ticket: int, lots: float, now_ms: int) -> Reservation:
-    """The reservation after one more fill. The same ticket again changes nothing.
+    """The reservation after a report that `ticket` holds `lots` so far. A report that says nothing new changes nothing.
 
     Fills may exceed what was reserved, and may come after a release or a lapse: the position exists all the same, so
     its money is held until the terminal shows it.
     """
-    if ticket in reservation.tickets:
+    before = next((each for each in reservation.fills if each.ticket == ticket), None)
+    known = before.lots if before is not None else 0.0
+    if lots <= known:
         return reservation
-    rest = max(0.0, round(reservation.rest_lots - lots, 8))
+    rest = max(0.0, round(reservation.rest_lots - (lots - known), 8))
+    others = tuple(each for each in reservation.fills if each.ticket != ticket)
+    shown = before.shown if before is not None else 0.0
     return reservation._replace(
         state="partly_open" if rest > 0 else "open",
         rest_lots=rest,
-        tickets=(*reservation.tickets, ticket),
-        unseen=(*reservation.unseen, Fill(ticket, lots, now_ms)),
+        fills=(*others, Fill(ticket, lots, now_ms, shown)),
     )
 
 
@@ -163,4 +176,6 @@ def end(reservation: Reservation, how: Literal["released", "lapsed"]) -> Reserva
 
 def seen(reservation: Reservation, ticket: int) -> Reservation:
     """The reservation after the terminal has shown a fill's position, or has shown that it is gone again."""
-    return reservation._replace(unseen=tuple(each for each in reservation.unseen if each.ticket != ticket))
+    return reservation._replace(
+        fills=tuple(each._replace(shown=each.lots) if each.ticket == ticket else each for each in reservation.fills)
+    )

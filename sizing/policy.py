@@ -100,7 +100,9 @@ class HeatPolicy(Checked):
     """Multiplier when much is at risk already (step 8)."""
 
     limit_pct: float = param(10.0, "percent of equity at risk to stops, this trade included", gt=0, le=100)
-    factor: float = param(0.7, "multiplier above the limit", gt=0, le=1)
+    factor: float = param(
+        0.7, "multiplier above the limit, and share of the room below it that one trade may take", gt=0, le=1
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +171,7 @@ class CapPolicy(Checked):
     concentration_pct: float = param(
         30.0, "percent of the daily risk budget in one symbol and its correlates", gt=0, le=100
     )
-    concentration_correlation: float = param(0.7, "correlation from which a symbol counts as a correlate", gt=0, le=1)
+    concentration_correlation: float = param(0.7, "correlation above which a symbol counts as a correlate", gt=0, le=1)
     daily_budget_share_pct: float = param(
         50.0, "percent of the day's starting distance that is the daily risk budget", gt=0, le=100
     )

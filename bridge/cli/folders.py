@@ -4,7 +4,8 @@ from pathlib import Path
 
 import platformdirs
 
-from bridge.errors import ConfigError
+from bridge.errors import ConfigError, JournalError
+from bridge.journal.database import take_lock
 from bridge.settings import Settings, load
 
 CONFIG_FILE = "bridge.toml"
@@ -34,6 +35,21 @@ def settings_of(given: Path | None) -> Settings:
 def user_config() -> Path:
     """The user's own configuration folder."""
     return platformdirs.user_config_path("lotbridge", appauthor=False)
+
+
+def fresh_sample_journal() -> Path:
+    """The sample's journal, emptied: its market begins anew, and so must its account. Raises JournalError if in use."""
+    path = sample_journal()
+    lock = take_lock(path)
+    try:
+        for suffix in ("", "-wal", "-shm", "-tail"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+    except OSError as fault:
+        text = f"{path} cannot be emptied: {fault.strerror or fault}. Name another with --journal."
+        raise JournalError(text) from fault
+    finally:
+        lock.release()
+    return path
 
 
 def sample_journal() -> Path:

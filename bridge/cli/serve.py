@@ -7,7 +7,7 @@ import typer
 
 from bridge.app import daemon
 from bridge.cli import options
-from bridge.cli.folders import settings_of
+from bridge.cli.folders import fresh_sample_journal, settings_of
 from bridge.cli.sample import sample_settings
 from bridge.log import configure
 from bridge.protocol.messages import PROTOCOL_VERSION
@@ -37,7 +37,9 @@ def serve(
     journal: Annotated[
         Path | None,
         typer.Option(
-            metavar="PATH", help="With --sample: the journal file. Default: in your data folder.", show_default=False
+            metavar="PATH",
+            help="With --sample: the journal file. Default: a new one in your data folder.",
+            show_default=False,
         ),
     ] = None,
 ) -> None:
@@ -68,7 +70,7 @@ def _settings(config: Path | None, sample: bool, bind: str | None, journal: Path
     if sample:
         if config is not None:
             raise typer.BadParameter("Either --sample or --config, not both.", param_hint="--sample")
-        return sample_settings(journal, bind)
+        return sample_settings(fresh_sample_journal() if journal is None else journal, bind)
     for name, value in (("--bind", bind), ("--journal", journal)):
         if value is not None:
             raise typer.BadParameter("Only with --sample; otherwise bridge.toml says it.", param_hint=name)

@@ -57,6 +57,10 @@ def status(
         draw_status(screen(), reply)
 
 
+def _quote(age_ms: int | None) -> str:
+    return "no quote yet" if age_ms is None else f"newest quote {age(age_ms)} old"
+
+
 def draw_status(console: Console, reply: StatusReply) -> None:
     """The whole account on one screen."""
     if reply.halted is None:
@@ -69,11 +73,11 @@ def draw_status(console: Console, reply: StatusReply) -> None:
     facts(
         console,
         [
-            ("equity", money(reply.equity)),
-            ("balance", money(reply.balance)),
+            ("equity", f"{money(reply.equity)} {reply.currency or ''}".rstrip()),
+            ("balance", f"{money(reply.balance)} {reply.currency or ''}".rstrip()),
             ("open risk", f"{money(reply.open_risk)} to the stops of open positions and pending orders"),
             ("reserved risk", f"{money(reply.reserved_risk)} promised to answers in flight, worst case"),
-            ("terminal", f"{terminal.source}, {state}, newest quote {age(terminal.quote_age_ms)} old"),
+            ("terminal", f"{terminal.source}, {state}, {_quote(terminal.quote_age_ms)}"),
             ("daemon", f"lotbridge {reply.version}, protocol {reply.protocol}, policy {reply.policy_hash}"),
             ("its clock", utc(reply.server_ms)),
         ],

@@ -9,6 +9,7 @@ from typer.core import TyperCommand, TyperGroup
 from bridge import answers, server, service
 from bridge.cli import app
 from bridge.protocol.codes import CODES
+from sizing import gates
 from tests.docs.pages import OPERATIONS, text
 from tests.docs.wire import tables_of
 
@@ -59,7 +60,15 @@ def test_every_event_of_the_log_is_explained() -> None:
 
 
 def test_every_code_that_halts_has_its_advice() -> None:
-    halting = _constants(inspect.getsource(answers._halted)) & CODES.keys()
+    ages, account = (
+        inspect.getsource(gates.age_refusal),
+        [
+            inspect.getsource(getattr(gates, name))
+            for name in gates.account_refusal.__code__.co_names
+            if name.startswith("_")
+        ],
+    )
+    halting = _constants("\n".join([inspect.getsource(answers._halted), ages, *account])) & CODES.keys()
     assert halting
     assert set(tables_of(text(OPERATIONS))["code"]) == halting
 

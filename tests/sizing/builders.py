@@ -134,6 +134,7 @@ def make_snapshot(
     *,
     account: Account | None = None,
     exposures: tuple[Exposure, ...] = (),
+    pending: tuple[Exposure, ...] = (),
     peak_equity: float | None = None,
     performance: Performance | None = None,
     unpriceable: str | None = None,
@@ -149,7 +150,7 @@ def make_snapshot(
         "account": AccountView(
             account=account,
             peak_equity=account.equity if peak_equity is None else peak_equity,
-            book=Book(exposures=exposures, unpriceable=unpriceable),
+            book=Book(exposures=exposures, pending=pending, unpriceable=unpriceable),
             performance=performance or Performance(0, 0),
         ),
         "account_ms": NOW_MS,

@@ -87,6 +87,21 @@ class Case:
         book = dataclasses.replace(self.snapshot.account.book, exposures=exposures)
         return self.at(account=dataclasses.replace(self.snapshot.account, book=book))
 
+    @property
+    def held(self) -> tuple[Exposure, ...]:
+        """What is open."""
+        return self.snapshot.account.book.exposures
+
+    @property
+    def promised(self) -> tuple[Exposure, ...]:
+        """What is pending or reserved."""
+        return self.snapshot.account.book.pending + self.snapshot.reserved
+
+    def with_pending(self, *pending: Exposure) -> "Case":
+        """The same question with other pending orders."""
+        book = dataclasses.replace(self.snapshot.account.book, pending=pending)
+        return self.at(account=dataclasses.replace(self.snapshot.account, book=book))
+
     def with_account(self, **over: Any) -> "Case":
         """The same question on another account, with the firm's rules worked out for it."""
         view = self.snapshot.account
@@ -125,6 +140,7 @@ LOGIN = st.integers(1, 1_000)
 FIRM = st.sampled_from(FIRMS)
 SIDES = st.tuples(st.sampled_from(OTHERS), st.sampled_from(("buy", "sell")))
 OPEN = st.lists(SIDES, unique=True, max_size=3)
+PENDING = st.lists(SIDES, unique=True, max_size=1)
 RESERVED = st.lists(SIDES, unique=True, max_size=2)
 LOADINGS = st.lists(st.sampled_from((-0.9, -0.5, 0.0, 0.3, 0.8, 1.0)), min_size=8, max_size=8)
 MISSING = st.sets(st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)), max_size=3)
@@ -281,7 +297,7 @@ def cases(draw: st.DrawFn, target: bool | None = None) -> Case:
         account=AccountView(
             account=account,
             peak_equity=max(equity, initial) * draw(numbers(1.0, 1.02)),
-            book=Book(exposures=exposures(draw, equity, OPEN)),
+            book=Book(exposures=exposures(draw, equity, OPEN), pending=exposures(draw, equity, PENDING)),
             performance=Performance(10, draw(pick(0, 3, 5, 6, 10))),
         ),
         account_ms=NOW_MS,

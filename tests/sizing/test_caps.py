@@ -175,6 +175,22 @@ def test_net_exposure_of_a_sell_counts_the_other_way_round() -> None:
     assert cap_lots(decision, "net_exposure") == pytest.approx((100_000 + 30_000) / 110_000)
 
 
+def test_pending_orders_take_room_as_positions_do_but_net_nothing() -> None:
+    pending = (
+        make_exposure("EURUSD", "sell", risk=0.0, worst=900.0, notional=50_000.0, margin=500.0, positions=2),
+        make_exposure("EURUSD", "buy", risk=50.0, worst=100.0, notional=10_000.0, margin=100.0, lots=0.5),
+    )
+    decision = decide(pending=pending, spec=make_spec(volume_limit=5.0))
+    assert cap_lots(decision, "daily_headroom") == pytest.approx((5_000 - 1_000) / 500)
+    assert cap_lots(decision, "portfolio_shortfall") == pytest.approx((6_000 - 1_000) / 500)
+    assert cap_lots(decision, "concentration") == pytest.approx((750 - 50) / 500)
+    assert cap_lots(decision, "margin") == pytest.approx((80_000 - 600) / 1_100)
+    assert cap_lots(decision, "gross_exposure") == pytest.approx((200_000 - 60_000) / 110_000)
+    assert cap_lots(decision, "net_exposure") == pytest.approx((100_000 - 10_000) / 110_000)
+    assert cap_lots(decision, "volume_limit") == pytest.approx(4.5)
+    assert cap_of(decision, "symbol_positions").lots == 0.0
+
+
 def test_positions_do_not_limit_below_the_count_and_leave_nothing_at_it() -> None:
     for count, expected in ((9, None), (10, 0.0), (11, 0.0)):
         decision = decide(make_exposure("XAUUSD", risk=0.0, positions=count), correlation={"EURUSD": {"XAUUSD": 0.0}})

@@ -110,6 +110,20 @@ def test_a_table_that_contradicts_itself_still_gives_a_correlation() -> None:
     assert with_book(table, book, signed_correlations(table, "N", "buy", book)) == 1.0
 
 
+def promised(*reserved: Exposure, held: tuple[Exposure, ...] = (), pending: tuple[Exposure, ...] = ()) -> float:
+    snapshot = make_snapshot(exposures=held, pending=pending, reserved=reserved, correlation=KNOWN)
+    return factor_of(size(make_signal(), snapshot, make_policy()), "diversification").value
+
+
+def test_a_promise_counts_as_company_and_never_as_a_hedge() -> None:
+    together, hedge = make_exposure("GBPUSD", "buy"), make_exposure("GBPUSD", "sell")
+    assert promised(together) == promised(pending=(together,)) == pytest.approx(0.6)
+    assert promised(hedge) == promised(pending=(hedge,)) == 1.0
+    # Neither takes away what an open hedge has earned, nor adds to it.
+    assert promised(hedge, held=(hedge,)) == promised(held=(hedge,)) == pytest.approx(1.4)
+    assert promised(together, held=(hedge,)) == pytest.approx(0.6)
+
+
 # Canonical names ---------------------------------------------------------------------------------------------------
 
 TABLE = SymbolTable(

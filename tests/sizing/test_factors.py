@@ -222,8 +222,8 @@ def test_equity_above_the_recorded_peak_is_no_drawdown() -> None:
     [(0.0, 1.0), (8_500.0, 1.0), (8_750.0, 0.875), (9_000.0, 0.7), (9_000.01, 0.7), (20_000.0, 0.7)],
 )
 def test_heat_begins_above_ten_percent_of_equity_with_this_trade_included(open_risk: float, expected: float) -> None:
-    # The fixed model budgets exactly 1,000 of 100,000: with more than 9,000 open it exceeds the limit. Below, it may take
-    # 70 % of the room that is left, or a smaller budget would get a larger size than one that exceeds the limit.
+    # The fixed model budgets exactly 1,000 of 100,000: with more than 9,000 open it exceeds the limit. Below, it may
+    # take 70 % of the room that is left, or a smaller budget would get a larger size than one that exceeds the limit.
     policy = loose_policy(budget={"model": "fixed", "base_risk_pct": 1.0})
     exposures = (make_exposure("XAUUSD", risk=open_risk),)
     assert value("heat", snapshot=make_snapshot(exposures=exposures, firm=NO_FIRM), policy=policy) == expected

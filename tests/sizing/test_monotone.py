@@ -110,12 +110,13 @@ def test_more_risk_on_the_same_side_of_the_symbol_never_raises_the_lots(case: Ca
 
 @EXAMPLES
 @given(cases(), SIDES, SHARES)
-def test_a_further_reservation_never_raises_the_lots(
+def test_a_further_reservation_or_pending_order_never_raises_the_lots(
     case: Case, key: tuple[str, Any], shares: tuple[float, ...]
 ) -> None:
     # It is a promise, not a position: it may never be filled, so it can take room but not make any.
     more = exposure_of(*key, case.snapshot.account.account.equity, shares)
     never_more(case, case.at(reserved=(*case.snapshot.reserved, more)))
+    never_more(case, case.with_pending(*case.snapshot.account.book.pending, more))
 
 
 # The same, at the places where a step function sits -------------------------------------------------------------------

@@ -59,30 +59,34 @@ def test_every_limit_in_money_holds_again_for_the_rounded_lots(case: Case) -> No
     if decision.code is not None:
         return
     lots, account, caps = decision.lots, snapshot.account.account, policy.caps
-    every = snapshot.account.book.exposures + snapshot.reserved
+    every = case.held + case.promised
     # A relative 1e-12 is left for the order in which floats are added up here and there.
     slack = 1 + 1e-12
     assert lots * decision.risk_per_lot <= decision.budget
-    assert decision.risk_amount == lots * decision.risk_per_lot
+    # What is shown as risked is the loss at the stop with costs; the size was computed with the larger money per lot.
+    assert decision.risk_amount == lots * decision.stop_loss_per_lot
+    sized = lots * decision.risk_per_lot
     assert decision.worst_case == lots * decision.worst_per_lot
     at_risk = sum(each.worst for each in every)
     for rule in snapshot.firm.rules:
         nearest = min(rule.headroom, rule.headroom_after_reset)
         assert decision.worst_case + at_risk <= nearest * slack, rule
         share = caps.daily_distance_share_pct if rule.scope == "daily" else caps.total_distance_share_pct
-        assert decision.risk_amount <= rule.headroom * share / 100 * slack, rule
+        assert sized <= rule.headroom * share / 100 * slack, rule
     assert decision.worst_case + at_risk <= account.equity * caps.portfolio_shortfall_pct / 100 * slack
     notional = lots * decision.notional_per_lot
     assert notional <= account.equity * snapshot.symbol.symbol_class.max_notional_pct / 100 * slack
     assert notional + sum(each.notional for each in every) <= caps.gross_exposure * account.equity * slack
-    net = sum(each.notional if each.side == signal.side else -each.notional for each in every)
+    net = sum(each.notional if each.side == signal.side else -each.notional for each in case.held)
+    # What is only promised on the other side may never come, and nets nothing.
+    net += sum(each.notional for each in case.promised if each.side == signal.side)
     assert notional + net <= caps.net_exposure * account.equity + 1e-9 * account.equity
     promised = sum(each.margin for each in every)
     assert lots * decision.margin_per_lot + promised <= account.margin_free * caps.margin_use_pct / 100 * slack
     assert lots <= snapshot.symbol.symbol_class.max_lots
     assert signal.max_lots is None or lots <= signal.max_lots
     if signal.max_risk_pct is not None:
-        assert decision.risk_amount <= account.equity * signal.max_risk_pct / 100 * slack
+        assert sized <= account.equity * signal.max_risk_pct / 100 * slack
     assert sum(each.positions for each in every) < caps.max_positions
     here = [each for each in every if each.symbol == signal.symbol]
     assert sum(each.positions for each in here) < caps.max_positions_per_symbol
@@ -98,7 +102,7 @@ def test_concentration_holds_for_the_cluster_the_symbol_is_in(case: Case) -> Non
     if decision.code is not None:
         return
     together = 0.0
-    for each in snapshot.account.book.exposures + snapshot.reserved:
+    for each in case.held + case.promised:
         same = 1.0 if each.side == case.signal.side else -1.0
         if each.symbol == case.signal.symbol:
             correlation = same
@@ -111,7 +115,7 @@ def test_concentration_holds_for_the_cluster_the_symbol_is_in(case: Case) -> Non
     budget = (
         min(daily) * caps.daily_budget_share_pct / 100 if daily else equity * caps.daily_budget_without_rule_pct / 100
     )
-    assert decision.risk_amount + together <= budget * caps.concentration_pct / 100 * (1 + 1e-12)
+    assert decision.lots * decision.risk_per_lot + together <= budget * caps.concentration_pct / 100 * (1 + 1e-12)
 
 
 @EXAMPLES
