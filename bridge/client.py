@@ -27,6 +27,7 @@ from sizing.snapshot import OrderKind, Regime, Side
 DEFAULT_ADDRESS = "tcp://127.0.0.1:5757"
 
 _R = TypeVar("_R", bound=wire.Reply)
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class NoAnswerError(ClientError):
@@ -180,8 +181,8 @@ class Client:
         try:
             socket.send(body)
             if socket.poll(self._deadline_ms):
-                reply = socket.recv()
-                if _id_of(reply) in (request_id, None):
+                reply, *_ = socket.recv_multipart()
+                if _answers(reply, request_id):
                     return reply
         except zmq.Again:  # nobody takes it: there is no daemon, or it does not let this client in
             pass
@@ -231,11 +232,13 @@ class _Head(msgspec.Struct):
     status: str
 
 
-def _id_of(reply: bytes) -> str | None:
+def _answers(reply: bytes, request_id: str) -> bool:
+    """Whether a reply is the awaited one; an error may name no request, because none could be read."""
     try:
-        return msgspec.json.decode(reply, type=_Head).id
-    except msgspec.MsgspecError:
-        return ""
+        head = msgspec.json.decode(reply, type=_Head)
+    except _UNREADABLE:
+        return False
+    return head.id == request_id or (head.id is None and head.status == "error")
 
 
 def _read(reply: bytes, kind: type[_R]) -> _R:
@@ -244,7 +247,7 @@ def _read(reply: bytes, kind: type[_R]) -> _R:
             error = msgspec.json.decode(reply, type=wire.ErrorReply)
             raise RequestError(error.code or "internal", error.message or "", error.field)
         answer = decode_reply(reply, kind)
-    except msgspec.MsgspecError as fault:
+    except _UNREADABLE as fault:
         raise ClientError(f"The daemon's reply cannot be read: {fault}. Update client or daemon.") from fault
     assert isinstance(answer, kind)  # noqa: S101 - decoded as such
     return answer
