@@ -181,7 +181,7 @@ class Desk:
             symbol=view,
             spec_ms=symbol.received_ms,
             quote=quote,
-            conversion=self.evidence.conversion(view.spec),
+            conversion=self.evidence.conversion(view.spec, now_ms),
             firm=self.firm_state(account, now_ms),
             correlation=self.evidence.correlation(),
             reserved=self.ledger.exposures(),

@@ -7,7 +7,7 @@ from bridge.terminal.base import AccountReport, SymbolReport, Terminal
 from sizing.book import PricedSymbol, assess
 from sizing.currency import Pair, Route, convert, find_route
 from sizing.money import FOREX, FOREX_NO_LEVERAGE, check_disagrees
-from sizing.snapshot import NO_TRADES, AccountView, Conversion, Deal, MarketStats, SymbolSpec, SymbolView
+from sizing.snapshot import NO_TRADES, AccountView, Conversion, Deal, MarketStats, Quote, SymbolSpec, SymbolView
 from sizing.stats.correlation import blend, synchronous_correlation
 from sizing.stats.performance import recent_performance
 
@@ -73,13 +73,12 @@ class Evidence:
         self._views[name] = key, view
         return view
 
-    def conversion(self, spec: SymbolSpec) -> Conversion:
-        """What the symbol's currencies cost in account currency now."""
+    def conversion(self, spec: SymbolSpec, now_ms: int | None = None) -> Conversion:
+        """What the symbol's currencies cost in account currency; with `now_ms`, through quotes that are fresh then."""
         report = self._terminal.account()
         currency = report.account.currency if report is not None else ""
         return Conversion(
-            self._rate(spec.currency_profit, currency),
-            1.0 if spec.currency_margin == currency else self._rate(spec.currency_margin, currency),
+            self._rate(spec.currency_profit, currency, now_ms), self._rate(spec.currency_margin, currency, now_ms)
         )
 
     def correlation(self) -> dict[str, dict[str, float]]:
@@ -167,13 +166,20 @@ class Evidence:
                 pairs.append(Pair(name, report.spec.currency_base, report.spec.currency_profit))
         return tuple(pairs)
 
-    def _rate(self, source: str, target: str) -> float | None:
+    def _rate(self, source: str, target: str, now_ms: int | None) -> float | None:
         if source == target:
             return 1.0
         key = source, target
         if key not in self._routes:
             self._routes[key] = find_route(source, target, self._known_pairs)
-        return convert(self._routes[key], self._terminal.quote)
+        if now_ms is None:
+            return convert(self._routes[key], self._terminal.quote)
+        oldest_ms = now_ms - self._policy.freshness.max_conversion_age_ms
+        return convert(self._routes[key], lambda name: self._fresh_quote(name, oldest_ms))
+
+    def _fresh_quote(self, name: str, oldest_ms: int) -> Quote | None:
+        quote = self._terminal.quote(name)
+        return None if quote is None or quote.time_ms < oldest_ms else quote
 
     def _correlate(self, name: str) -> None:
         """Correlate one symbol with every other one that has been looked at; the table is replaced, never changed."""

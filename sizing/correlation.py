@@ -17,6 +17,44 @@ def with_book(table: Table, exposures: tuple[Exposure, ...], correlations: tuple
 
     `correlations` are the position's with each exposure. `cov(position, book) / sd(book)` with unit risk for the
     position: the definition of correlation for a weighted sum. 0 for an empty or a perfectly hedged book.
+    """
+    covariance, variance = _moments(table, exposures, correlations)
+    return _ratio(covariance, variance, 0.0)
+
+
+def with_promise(
+    table: Table, held: tuple[Exposure, ...], correlations: tuple[float, ...], promise: Exposure, correlation: float
+) -> float:
+    """The largest correlation of a position's P/L with the book and any part of one promise, from none to all of it.
+
+    A promise may be filled in part or not at all, so it counts with the part that makes the position look most like
+    the book: a larger promise never looks better than a smaller one. `correlations` are the position's with each held
+    exposure, `correlation` with the promise.
+    """
+    if promise.risk <= 0:
+        return with_book(table, held, correlations)
+    covariance, variance = _moments(table, held, correlations)
+    if variance <= 0:
+        return max(0.0, correlation)
+    between = sum(each.risk * _signed(table, promise.symbol, promise.side, each, 0.0) for each in held)
+    # The derivative of (covariance + x * correlation) / sqrt(variance + 2 x * between + x^2) by the part x of the
+    # promise's risk has the sign of rise + x * bend, so the largest value is at an end or where that is 0.
+    rise, bend = correlation * variance - covariance * between, correlation * between - covariance
+    parts = [0.0, promise.risk]
+    if bend < 0 < rise:
+        parts.append(min(promise.risk, -rise / bend))
+    return max(
+        _ratio(covariance + part * correlation, variance + 2 * part * between + part * part, max(0.0, correlation))
+        for part in parts
+    )
+
+
+def _ratio(covariance: float, variance: float, without: float) -> float:
+    return without if variance <= 0 else _clip(covariance / math.sqrt(variance))
+
+
+def _moments(table: Table, exposures: tuple[Exposure, ...], correlations: tuple[float, ...]) -> tuple[float, float]:
+    """Covariance of a position of unit risk with the book, and the book's variance.
 
     How two exposures of the book move together may be unknown. Then they are taken to be independent where that makes
     the position look more like the book, and to move together where that makes it look less of a hedge.
@@ -29,9 +67,11 @@ def with_book(table: Table, exposures: tuple[Exposure, ...], correlations: tuple
         for other in exposures[:index]:
             pair = _signed(table, exposure.symbol, exposure.side, other, unknown)
             variance += 2 * exposure.risk * other.risk * pair
-    if variance <= 0:
-        return 0.0
-    return max(-1.0, min(1.0, covariance / math.sqrt(variance)))
+    return covariance, variance
+
+
+def _clip(correlation: float) -> float:
+    return max(-1.0, min(1.0, correlation))
 
 
 def _signed(table: Table, symbol: str, side: Side, other: Exposure, unknown: float = 1.0) -> float:

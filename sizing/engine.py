@@ -25,7 +25,7 @@ def size(signal: Signal, snapshot: Snapshot, policy: Policy, standing: Standing 
     Pure: the same values always give the same Decision. Never raises on values within their types' ranges. `standing`
     spares work where the caller has kept `stand(snapshot, signal.side, policy)` from before; it changes no answer.
     """
-    if standing is None or standing.stats is not fresh_stats(snapshot, policy):
+    if standing is None or not _holds(standing, signal, snapshot, policy):
         standing = stand(snapshot, signal.side, policy)
     trade = Trade(signal, snapshot, policy, standing)
     refusal = (
@@ -70,6 +70,15 @@ def size(signal: Signal, snapshot: Snapshot, policy: Policy, standing: Standing 
         factors=factors,
         rooms=rooms,
         ceilings=ceilings,
+    )
+
+
+def _holds(standing: Standing, signal: Signal, snapshot: Snapshot, policy: Policy) -> bool:
+    """Whether what was worked out before is about this symbol, this side and these statistics."""
+    return (
+        standing.side == signal.side
+        and standing.symbol == snapshot.symbol.spec.name
+        and standing.stats is fresh_stats(snapshot, policy)
     )
 
 

@@ -157,7 +157,7 @@ def swap_per_lot(spec: SymbolSpec, side: Side, conversion: Conversion, price: fl
         return -swap * (conversion.margin or 0.0)
     if spec.swap_mode == 4:
         return -swap
-    return -swap / 100 / 360 * price * unit
+    return -swap / 100 / 360 * price * unit if spec.swap_mode in (5, 6) else 0.0
 
 
 def _base_rate(spec: SymbolSpec, conversion: Conversion, price: float) -> float | None:

@@ -190,6 +190,9 @@ class FreshnessPolicy(Checked):
 
     max_quote_age_ms: int = param(10_000, "milliseconds; older is stale_quote", ge=1)
     max_account_age_ms: int = param(10_000, "milliseconds; older is stale_account", ge=1)
+    max_conversion_age_ms: int = param(
+        3_600_000, "milliseconds; a currency is not converted through an older quote", ge=1
+    )
     max_spec_age_ms: int = param(86_400_000, "milliseconds; older symbol figures are stale_quote", ge=1)
     max_stats_age_ms: int = param(
         345_600_000, "milliseconds since the last closed bar; older statistics are ignored, and said to be", ge=1

@@ -7,7 +7,7 @@ None of it depends on the request, the quote or the time of day, so a caller may
 from dataclasses import dataclass
 
 from sizing import caps, gates
-from sizing.correlation import signed_correlations, with_book
+from sizing.correlation import signed_correlations, with_book, with_promise
 from sizing.decision import Factor
 from sizing.factors.account import drawdown, performance
 from sizing.factors.book import diversification
@@ -22,6 +22,8 @@ from sizing.snapshot import Exposure, MarketStats, Side, Snapshot
 class Standing:
     """`stats` are those of the snapshot, or None where they were too old when this was worked out."""
 
+    symbol: str
+    side: Side
     stats: MarketStats | None
     refusal: Refusal | None
     regime: Factor
@@ -42,12 +44,18 @@ def stand(snapshot: Snapshot, side: Side, policy: Policy) -> Standing:
     promised = view.book.pending + snapshot.reserved
     with_held = signed_correlations(table, symbol, side, held)
     with_promised = signed_correlations(table, symbol, side, promised)
+    books = (
+        with_book(table, held, with_held),
+        *(with_promise(table, held, with_held, *pair) for pair in zip(promised, with_promised, strict=True)),
+    )
     return Standing(
+        symbol=symbol,
+        side=side,
         stats=stats,
         refusal=gates.standing_refusal(snapshot, side, policy),
         regime=classified_regime(policy.regime, stats),
         factors=(
-            diversification(policy.diversification, with_book(table, held, with_held), with_held, with_promised),
+            diversification(policy.diversification, books, with_held + with_promised),
             performance(policy.performance, view.performance),
             volatility(policy.volatility, stats),
             drawdown(policy.drawdown, view),

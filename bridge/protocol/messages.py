@@ -18,6 +18,7 @@ Strategy = Annotated[str, Meta(min_length=1, max_length=32)]
 Price = Annotated[float, Meta(ge=1e-12, le=1e12)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
 Lots = Annotated[float, Meta(gt=0, le=1e12)]
+Volume = Annotated[float, Meta(ge=1e-8, le=1e12)]
 Money = Annotated[float, Meta(ge=-1e15, le=1e15)]
 """Every number has bounds: the journal holds 64 bits, and products of unbounded floats are not finite."""
 NotNegative = Annotated[float, Meta(ge=0, le=1e15)]
@@ -106,9 +107,9 @@ class SymbolInfo(Struct, frozen=True, kw_only=True):
     trade_tick_size: Price
     trade_tick_value: NotNegative
     trade_contract_size: Price
-    volume_min: Lots
-    volume_max: Lots
-    volume_step: Lots
+    volume_min: Volume
+    volume_max: Volume
+    volume_step: Volume
     currency_base: str
     currency_profit: str
     currency_margin: str

@@ -5,22 +5,19 @@ from sizing.decision import Factor
 from sizing.policy import DiversificationPolicy, HeatPolicy
 
 
-def diversification(
-    policy: DiversificationPolicy, book: float, held: tuple[float, ...], promised: tuple[float, ...]
-) -> Factor:
+def diversification(policy: DiversificationPolicy, books: tuple[float, ...], pairs: tuple[float, ...]) -> Factor:
     """Less for what moves with the book, more for what hedges it.
 
-    `book` is the position's correlation with the open book as a whole, `held` and `promised` with each open position
-    and with each pending order and reservation. A promise counts by itself, as if it were all there is, and never as a
-    hedge: so one more promise never raises a size.
+    `books` are the position's correlation with the open book as it is, and with each pending order or reservation added
+    to it: the worst counts, so one more promise never raises a size. `pairs` are the correlations one by one.
     """
-    if not held and not promised:
+    if not pairs:
         return Factor("diversification", 1.0, "nothing open")
     if policy.method == "tiers":
-        largest = max(held + promised)
+        largest = max(pairs)
         value = band(largest, policy.tier_limits, policy.tier_factors)
         return Factor("diversification", value, f"largest pair correlation {largest:.2f}")
-    correlation = max((book, *promised))
+    correlation = max(books)
     value = max(policy.floor, min(policy.ceiling, 1.0 - policy.weight * correlation))
     return Factor("diversification", value, f"correlation {correlation:.2f} with the open book")
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import msgspec
@@ -63,6 +63,13 @@ def fake(script: Script) -> Iterator[FakeDaemon]:
         yield daemon
     finally:
         daemon.close()
+
+
+@contextmanager
+def talking(script: Script, **over: Any) -> Iterator[Client]:
+    """A client that talks to a daemon with a script."""
+    with fake(script) as daemon, Client(daemon.address, **over) as client:
+        yield client
 
 
 def pong(request: dict[str, Any], **over: Any) -> bytes:
@@ -162,26 +169,28 @@ def test_an_answer_to_a_later_attempt_is_an_answer(answered: int) -> None:
     ],
 )  # fmt: skip
 def test_an_answer_of_the_wrong_shape_is_a_client_error(over: dict[str, Any]) -> None:
-    with fake(lambda _, request: [pong(request, **over)]) as daemon, Client(daemon.address, **PATIENT) as client:
-        with pytest.raises(ClientError):
-            client.ping()
+    with talking(lambda _, request: [pong(request, **over)], **PATIENT) as client, pytest.raises(ClientError):
+        client.ping()
 
 
 def test_a_size_reply_without_its_lots_is_a_client_error() -> None:
-    with fake(lambda _, request: [pong(request, type="size")]) as daemon, Client(daemon.address, **PATIENT) as client:
-        with pytest.raises(ClientError, match="cannot be read"):
-            client.size("EURUSD", "buy", stop_loss=1.09)
+    with (
+        talking(lambda _, request: [pong(request, type="size")], **PATIENT) as client,
+        pytest.raises(ClientError, match="cannot be read"),
+    ):
+        client.size("EURUSD", "buy", stop_loss=1.09)
 
 
 def test_an_answer_that_names_no_request_is_only_taken_as_an_error() -> None:
     """`id` is null when none could be read: that is never an answer with lots."""
-    with fake(lambda _, request: [pong(request, id=None)]) as daemon, Client(daemon.address, **QUICK) as client:
-        with pytest.raises(ClientError):
-            client.ping()
+    with talking(lambda _, request: [pong(request, id=None)], **QUICK) as client, pytest.raises(ClientError):
+        client.ping()
     error = {"status": "error", "code": "too_large", "message": "Too large.", "field": None, "id": None}
-    with fake(lambda _, request: [pong(request, **error)]) as daemon, Client(daemon.address, **PATIENT) as client:
-        with pytest.raises(RequestError) as caught:
-            client.ping()
+    with (
+        talking(lambda _, request: [pong(request, **error)], **PATIENT) as client,
+        pytest.raises(RequestError) as caught,
+    ):
+        client.ping()
     assert caught.value.code == "too_large"
 
 
@@ -264,9 +273,10 @@ def test_ids_of_clients_differ(running: Running) -> None:
 
 
 def test_a_client_outlives_a_restart_of_the_daemon(rig: Rig) -> None:
-    with serving(rig) as running, Client(running.address, deadline_ms=2_000, attempts=10) as client:
-        first = client.size("EURUSD", "buy", stop_loss=1.0951, confidence=75, request_id="a")
-        running.stop()
+    with ExitStack() as stack:
+        with serving(rig) as running:
+            client = stack.enter_context(Client(running.address, deadline_ms=2_000, attempts=10))
+            first = client.size("EURUSD", "buy", stop_loss=1.0951, confidence=75, request_id="a")
         with serving(rig, bind=running.address):
             assert client.size("EURUSD", "buy", stop_loss=1.0951, confidence=75, request_id="a") == first
 

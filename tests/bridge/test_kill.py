@@ -52,6 +52,10 @@ class Daemon:
         assert word == "ready", f"the daemon ended with {process.wait(WAIT_S)}"
         self.address = address
 
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def kill(self) -> None:
         assert self._process is not None
         self._process.kill()
@@ -71,7 +75,7 @@ class Daemon:
         return self._process.returncode
 
     def close(self) -> None:
-        if self._process is not None and self._process.poll() is None:
+        if self._process is not None:
             self._process.kill()
             self._process.communicate()
 
@@ -287,31 +291,36 @@ def test_killed_where_it_hurts(tmp_path: Path, point: str) -> None:
         trader = Trader(7)
         lives, arming = 3, [point, "9" if "append" in point else "1"]
         daemon.start(*arming)
-        asked = 0
-        while daemon.kills < lives or asked < 60:
-            raw = trader.next()
-            asked += 1
-            if daemon.kills < lives:
-                answered = threading.Event()
-                undertaker = threading.Thread(target=_bury, args=(daemon, answered, arming, lives))
-                undertaker.start()
-                try:
-                    reply = client.ask(daemon, raw)
-                finally:
-                    answered.set()
-                    undertaker.join(WAIT_S)
-            else:
-                reply = client.ask(daemon, raw)
-            trader.take(reply)
+        while daemon.kills < lives:
+            _live(daemon, client, trader, arming, lives)
+        for _ in range(30):
+            trader.take(client.ask(daemon, trader.next()))
         assert daemon.stop() == 0
     check(daemon.journal, client, trader)
+
+
+def _live(daemon: Daemon, client: PatientClient, trader: Trader, arming: list[str], lives: int) -> None:
+    """Ask until the daemon has died and was started again, or else leave it alone until it dies over its folding."""
+    life = daemon.kills
+    for _ in range(20):
+        answered = threading.Event()
+        undertaker = threading.Thread(target=_bury, args=(daemon, answered, arming, lives))
+        undertaker.start()
+        try:
+            trader.take(client.ask(daemon, trader.next()))
+        finally:
+            answered.set()
+            undertaker.join(WAIT_S)
+        if daemon.kills > life:
+            return
+    assert daemon.buried() != 0
+    daemon.start(*(arming if daemon.kills < lives else []))
 
 
 def _bury(daemon: Daemon, answered: threading.Event, arming: list[str], lives: int) -> None:
     """Start a daemon that has died again; return once the request at hand is answered."""
     while not answered.wait(0.01):
-        process = daemon._process
-        if process is not None and process.poll() is not None:
+        if not daemon.alive:
             assert daemon.buried() != 0
             daemon.start(*(arming if daemon.kills < lives else []))
 
