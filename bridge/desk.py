@@ -65,16 +65,16 @@ class Desk:
         for body in changes:
             change = decode(body)
             for reservation in change.reservations:
-                self.put(reservation)
+                self.put(reservation, self.ledger.replace(reservation))
             if change.peak_equity is not None:
                 self._peak_equity, self._last_operation = change.peak_equity, change.last_operation
                 self._peak_written = self._peak_equity, self._last_operation
             if change.day_start_ms is not None and change.day_anchor is not None:
                 self._day = self._day_written = change.day_start_ms, change.day_anchor
 
-    def put(self, reservation: Reservation) -> None:
-        """Replace a reservation by its next state."""
-        self.ledger = self.ledger.replace(reservation)
+    def put(self, reservation: Reservation, ledger: Ledger) -> None:
+        """Replace a reservation by its next state; `ledger` holds it already."""
+        self.ledger = ledger
         self._ended.pop(reservation.id, None)
         if reservation.held_lots == 0:
             self._ended[reservation.id] = reservation

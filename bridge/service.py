@@ -172,7 +172,8 @@ class Service:
         inputs: bytes | None = None,
         reservation: Reservation | None = None,
     ) -> None:
-        """Journal one step, and only then let it count."""
+        """Journal one step, and only then let it count. What follows the append cannot fail."""
+        ledger = desk.ledger if reservation is None else desk.ledger.replace(reservation)
         self._journal.append(
             Entry(
                 seq=self._journal.next_seq,
@@ -188,7 +189,7 @@ class Service:
         )
         desk.state_written()
         if reservation is not None:
-            desk.put(reservation)
+            desk.put(reservation, ledger)
 
     def _settle(self, desk: Desk, now_ms: int) -> None:
         for reservation in desk.due(now_ms):

@@ -6,6 +6,7 @@ daemon that starts folds whatever the last one left.
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,20 +37,18 @@ class Journal:
         self._records: list[Record] = []
         self._by_id: dict[tuple[int, str], Entry] = {}
         self._ids: set[int] | None = None
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._lock.release)
             self._db = open_for_writing(path, sync)
+            undo.callback(self._db.close)
             self._tail = _open_tail(path, sync)
+            undo.callback(self._tail.close)
             self._recover()
             self._ids = self._known_ids()
             # Entries that were pruned leave no number behind; the state that was saved after them does.
             self.next_seq = 1 + max(self._highest("seq", "entries"), self._highest("seq", "states"))
             self._next_part = 1 + self._highest("part", "parts")
-        except sqlite3.Error as fault:
-            self._lock.release()
-            raise damaged(path, fault) from fault
-        except BaseException:
-            self._lock.release()
-            raise
+            undo.pop_all()
 
     def find(self, account: int, request_id: str) -> tuple[bytes, bytes] | None:
         """The request and the reply stored under an id, or None."""
@@ -160,9 +159,9 @@ class Journal:
 
     def _known_ids(self) -> set[int] | None:
         """Hashes of every id in the database, so that a new id needs no look-up; None where there are too many."""
-        if self._db.execute("SELECT count(*) FROM entries").fetchone()[0] > _IDS_REMEMBERED:
+        if self._read("SELECT count(*) FROM entries").fetchone()[0] > _IDS_REMEMBERED:
             return None
-        return {hash(row) for row in self._db.execute("SELECT account, id FROM entries")}
+        return {hash(row) for row in self._read("SELECT account, id FROM entries")}
 
     def _insert(self, records: Sequence[Record]) -> None:
         entries = [_row(record) for record in records if isinstance(record, Entry)]
@@ -186,9 +185,15 @@ class Journal:
         """The error for content that cannot be read."""
         return damaged(self.path, fault)
 
+    def _read(self, query: str) -> sqlite3.Cursor:
+        try:
+            return self._db.execute(query)
+        except sqlite3.Error as fault:
+            raise damaged(self.path, fault) from fault
+
     def _highest(self, column: str, table: str) -> int:
         query = f"SELECT coalesce(max({column}), 0) FROM {table}"  # noqa: S608 - constants
-        return int(self._db.execute(query).fetchone()[0])
+        return int(self._read(query).fetchone()[0])
 
 
 def _row(entry: Entry) -> tuple[Any, ...]:
