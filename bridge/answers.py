@@ -19,6 +19,8 @@ from sizing.ledger import Reservation, cents, end, fill
 from sizing.snapshot import AccountView, Signal, Snapshot
 
 VERSION = version("lotbridge")
+_REFRESH_S = 0.02
+"""How long a feed's message may make others wait for statistics; what is left is done between requests."""
 
 
 class SizeAnswer(NamedTuple):
@@ -127,7 +129,7 @@ def feed(request: wire.SnapshotRequest, desk: Desk, now_ms: int) -> bool:
         raise ProtocolError("feed_conflict", str(fault)) from None
     except FeedError as fault:
         raise ProtocolError("bad_value", str(fault), field=fault.field) from None
-    desk.evidence.refresh()
+    desk.evidence.refresh(_REFRESH_S)
     desk.note_account(now_ms)
     return resync
 

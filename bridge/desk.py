@@ -30,6 +30,8 @@ _ENDED_REMEMBERED = 1_000
 _SEEN_WITHIN_MS = 2_000
 """A report this much later than a fill shows the position, unless it is closed again."""
 _DAY_MS = 86_400_000
+_REFRESH_S = 0.003
+"""How long statistics may be worked out between two requests."""
 
 _RestsOn = tuple[AccountView, SymbolView, FirmState, dict[str, dict[str, float]], tuple[Exposure, ...]]
 
@@ -88,7 +90,7 @@ class Desk:
     def poll(self, now_ms: int) -> None:
         """Bring terminal and derived figures up to now."""
         self.terminal.poll(now_ms)
-        self.evidence.refresh(at_most=1)
+        self.evidence.refresh(_REFRESH_S)
         self.note_account(now_ms)
 
     def note_account(self, now_ms: int) -> None:
@@ -241,9 +243,10 @@ class Desk:
         taken: set[int] | None = None
         changed = []
         for reservation in self.ledger.reservations.values():
-            after = _settle(reservation, report, volumes)
-            # An old report cannot tell whether there is a position, so a lapse waits for one made after the expiry.
-            if after.rest_lots > 0 and after.expires_ms <= min(now_ms, report.received_ms):
+            after = _settle(reservation, report, volumes, now_ms)
+            # An old report cannot tell whether there is a position, and an order sent in time is executed a little
+            # later: a lapse waits for a report made well after the expiry.
+            if after.rest_lots > 0 and after.expires_ms + _SEEN_WITHIN_MS <= min(now_ms, report.received_ms):
                 taken = self._reported_tickets() if taken is None else taken
                 after = _expire(after, report, taken)
             if after is not reservation:
@@ -274,10 +277,11 @@ def _same(first: _RestsOn, second: _RestsOn) -> bool:
     )
 
 
-def _settle(reservation: Reservation, report: AccountReport, volumes: dict[int, float]) -> Reservation:
+def _settle(reservation: Reservation, report: AccountReport, volumes: dict[int, float], now_ms: int) -> Reservation:
     """The reservation without the fills that the book counts, or that are gone again."""
     for each in reservation.unseen:
-        if volumes.get(each.ticket, 0.0) >= each.lots or report.received_ms >= each.at_ms + _SEEN_WITHIN_MS:
+        told_ms = min(report.received_ms, now_ms)
+        if volumes.get(each.ticket, 0.0) >= each.lots or told_ms >= each.at_ms + _SEEN_WITHIN_MS:
             reservation = seen(reservation, each.ticket)
     return reservation
 

@@ -1,5 +1,7 @@
 """From what a terminal reports to what the engine reads. Figures are kept until the report they came from changes."""
 
+import time
+
 from bridge.market.recording import BarSeries
 from bridge.settings import AccountSettings
 from bridge.statistics import DAILY, market_stats
@@ -7,7 +9,17 @@ from bridge.terminal.base import AccountReport, SymbolReport, Terminal
 from sizing.book import PricedSymbol, assess
 from sizing.currency import Pair, Route, convert, find_route
 from sizing.money import FOREX, FOREX_NO_LEVERAGE, check_disagrees
-from sizing.snapshot import NO_TRADES, AccountView, Conversion, Deal, MarketStats, Quote, SymbolSpec, SymbolView
+from sizing.snapshot import (
+    NO_TRADES,
+    AccountView,
+    Conversion,
+    Deal,
+    MarketStats,
+    MoneyCheck,
+    Quote,
+    SymbolSpec,
+    SymbolView,
+)
 from sizing.stats.correlation import blend, synchronous_correlation
 from sizing.stats.performance import recent_performance
 
@@ -34,23 +46,21 @@ class Evidence:
         self._view: AccountView | None = None
         self._view_token: tuple[object, ...] = ()
 
-    def refresh(self, at_most: int | None = None) -> None:
+    def refresh(self, budget_s: float) -> None:
         """Look for closed bars, and work out statistics and correlations of their symbols: never inside a request.
 
-        `at_most` so many symbols; the rest wait for the next call.
+        What is not done within about `budget_s` seconds waits for the next call, and keeps its old figures until then.
         """
+        begun = time.monotonic()
         names = frozenset(self._terminal.symbol_names())
         if names != self._names:
             self._names = names
             self._routes.clear()
             self._known_pairs = self._pairs()
-            at_most = None
-        refreshed = 0
         for name in sorted(names):
             if self._update_stats(name):
                 self._correlate(name)
-                refreshed += 1
-            if refreshed == at_most:
+            if time.monotonic() - begun > budget_s:
                 return
 
     def knows(self, name: str) -> bool:
@@ -62,10 +72,12 @@ class Evidence:
         report, account = self._terminal.symbol(name), self._terminal.account()
         if report is None:
             return f"The terminal does not know {name}."
+        if name not in self._stats:
+            self._update_stats(name)
         stats = self._stats.get(name)
         key = report, None if stats is None else stats[1], account is None
         cached = self._views.get(name)
-        if cached is not None and cached[0][0] is report and cached[0][1:] == key[1:]:
+        if cached is not None and cached[0][0] is report and cached[0][1:] == key[1:] and not _doubtful(cached[1]):
             return cached[1]
         view = self._make_view(name, report, key[1])
         if cached is not None and cached[1] == view:
@@ -110,7 +122,7 @@ class Evidence:
         if account is not None:
             conversion = self.conversion(report.spec)
             for check in report.checks:
-                checked = True
+                checked = checked or _says_something(check)
                 mismatch = mismatch or check_disagrees(
                     report.spec, check, account.account.currency, conversion, account.account.leverage,
                     self._policy.money.mismatch_pct,
@@ -175,11 +187,17 @@ class Evidence:
         if now_ms is None:
             return convert(self._routes[key], self._terminal.quote)
         oldest_ms = now_ms - self._policy.freshness.max_conversion_age_ms
-        return convert(self._routes[key], lambda name: self._fresh_quote(name, oldest_ms))
+        rate = convert(self._routes[key], lambda name: self._fresh_quote(name, oldest_ms))
+        if rate is None and self._routes[key] is not None:
+            # The shortest way leads through a dead symbol: look for another among those that are quoted.
+            live = tuple(pair for pair in self._known_pairs if self._fresh_quote(pair.symbol, oldest_ms) is not None)
+            rate = convert(find_route(source, target, live), self._terminal.quote)
+        return rate
 
     def _fresh_quote(self, name: str, oldest_ms: int) -> Quote | None:
         quote = self._terminal.quote(name)
-        return None if quote is None or quote.time_ms < oldest_ms else quote
+        newest_ms = oldest_ms + 2 * self._policy.freshness.max_conversion_age_ms
+        return quote if quote is not None and oldest_ms <= quote.time_ms <= newest_ms else None
 
     def _correlate(self, name: str) -> None:
         """Correlate one symbol with every other one that has been looked at; the table is replaced, never changed."""
@@ -195,6 +213,16 @@ class Evidence:
     def _prior(self, first: str, second: str) -> float | None:
         one, two = self._class_of(first), self._class_of(second)
         return None if one is None or two is None else self._table.prior(one[1], two[1])
+
+
+def _doubtful(view: SymbolView | str) -> bool:
+    """Whether a view refuses for its money: the conversion it was judged by may have been wrong, so judge anew."""
+    return isinstance(view, SymbolView) and view.mismatch is not None
+
+
+def _says_something(check: MoneyCheck) -> bool:
+    """Whether a check holds a profit that can confirm money per price move; a failed calculation is null or 0."""
+    return bool(check.profit) and check.price_open != check.price_close
 
 
 def _symbols_of(report: AccountReport) -> list[str]:

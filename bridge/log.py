@@ -1,8 +1,15 @@
-"""Logging for people (console) or machines (JSON lines), on standard error: standard output belongs to the commands."""
+"""Logging for people (console) or machines (JSON lines), on standard error: standard output belongs to the commands.
+
+A thread of its own writes. Whoever reads the log may stop reading (a console with text selected in it, a full pipe, a
+reader that died): the daemon goes on, and lines that find no place are counted.
+"""
 
 import logging
+import queue
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -11,9 +18,12 @@ from bridge.settings import LogSettings
 
 Log = Callable[[str, str, dict[str, Any]], None]
 
+_LINES_WAITING = 10_000
+_FLUSH_S = 1.0
 
-def configure(settings: LogSettings) -> Log:
-    """Set structlog up for this process and return the function that writes one event: level, name, fields."""
+
+def configure(settings: LogSettings) -> "LogWriter":
+    """Set structlog up for this process and return what writes one event: level, name, fields."""
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
@@ -30,9 +40,54 @@ def configure(settings: LogSettings) -> Log:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logger = structlog.get_logger()
+    return LogWriter(structlog.get_logger())
 
-    def write(severity: str, name: str, fields: dict[str, Any]) -> None:
-        getattr(logger, severity)(name, **fields)
 
-    return write
+@contextmanager
+def flushed(log: "LogWriter") -> Iterator[None]:
+    """Whatever is logged inside is written by the end."""
+    try:
+        yield
+    finally:
+        log.flush()
+
+
+class LogWriter:
+    """Takes events without ever waiting or failing, and writes them in a thread."""
+
+    def __init__(self, logger: Any) -> None:
+        self._logger = logger
+        self._waiting: queue.Queue[tuple[str, str, dict[str, Any]] | threading.Event] = queue.Queue(_LINES_WAITING)
+        self._dropped = 0
+        threading.Thread(target=self._run, name="log", daemon=True).start()
+
+    def __call__(self, severity: str, name: str, fields: dict[str, Any]) -> None:
+        """Have one event written soon."""
+        try:
+            if self._dropped:
+                self._waiting.put_nowait(("warning", "log_lines_dropped", {"count": self._dropped}))
+                self._dropped = 0
+            self._waiting.put_nowait((severity, name, fields))
+        except queue.Full:
+            self._dropped += 1
+
+    def flush(self) -> None:
+        """Wait until what was logged so far is written, but not for a reader that does not read."""
+        written = threading.Event()
+        try:
+            self._waiting.put_nowait(written)
+        except queue.Full:
+            return
+        written.wait(_FLUSH_S)
+
+    def _run(self) -> None:
+        while True:
+            item = self._waiting.get()
+            if isinstance(item, threading.Event):
+                item.set()
+                continue
+            severity, name, fields = item
+            try:
+                getattr(self._logger, severity)(name, **fields)
+            except (OSError, ValueError):
+                self._dropped += 1

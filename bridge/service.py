@@ -77,11 +77,13 @@ class Service:
         """What is done between requests: poll terminals, settle reservations, write state that has changed."""
         now_ms = self._clock.now_ms()
         for desk in self._desks.values():
-            desk.poll(now_ms)
             try:
+                desk.poll(now_ms)
                 self._settle(desk, now_ms)
             except JournalError as fault:
                 self.events.append(Event("error", "journal_failed", {"error": str(fault)}))
+            except Exception:  # a defect of one account must not stop the others; its evidence ages and it refuses
+                self.events.append(Event("error", "defect", {"traceback": traceback.format_exc()}))
 
     def save_state(self, after_entries: int = 0) -> None:
         """Keep every account's whole state, if at least so many entries were written since the last time."""

@@ -20,15 +20,21 @@ def market_stats(intraday: BarSeries | None, daily: BarSeries | None, policy: Po
     known = [bars for bars in (intraday, daily) if bars is not None and len(bars)]
     if not known:
         return None
+    as_of_ms = max(_end_ms(bars) for bars in known)
+    # Each series must be fresh by itself: old bars of one must not pass for new because the other goes on.
+    oldest_ms = as_of_ms - policy.freshness.max_stats_age_ms
+    intraday, daily = (
+        bars if bars is not None and len(bars) and _end_ms(bars) >= oldest_ms else None for bars in (intraday, daily)
+    )
     stop_atr = _last_atr(intraday, policy)
     daily_atr = _last_atr(daily, policy)
     percentile = regime = None
-    if daily is not None and len(daily):
+    if daily is not None:
         ranges = atr(daily.high, daily.low, daily.close, policy.stop.atr_period, policy.stop.atr_method)
         percentile = percentile_rank(ranges, policy.volatility.lookback)
         regime = classify_regime(daily.close, percentile)
     stats = MarketStats(
-        as_of_ms=max(int(bars.time_ms[-1]) + TIMEFRAME_MS[bars.timeframe] for bars in known),
+        as_of_ms=as_of_ms,
         bars=max(len(bars) for bars in known),
         atr=stop_atr,
         atr_daily=daily_atr,
@@ -38,6 +44,10 @@ def market_stats(intraday: BarSeries | None, daily: BarSeries | None, policy: Po
     # The policy's assumed tail is a figure of the symbol, not of the request: it is worked out here, once per bar.
     tail = assumed_tail(policy.tail, stats, float(known[0].close[-1]))
     return dataclasses.replace(stats, tail=tail)
+
+
+def _end_ms(bars: BarSeries) -> int:
+    return int(bars.time_ms[-1]) + TIMEFRAME_MS[bars.timeframe]
 
 
 def _last_atr(bars: BarSeries | None, policy: Policy) -> float | None:

@@ -98,13 +98,18 @@ def _legs(
                 start=start, sl=position.sl, pending=False,
             )
         )  # fmt: skip
-    legs.extend(
-        _Leg(
-            name=f"order {order.ticket}", symbol=order.symbol, side=order.side, lots=order.volume_current,
-            start=order.price_open, sl=order.sl, pending=True,
-        )
-        for order in orders
-    )  # fmt: skip
+    for order in orders:
+        priced = symbols.get(order.symbol)
+        start = order.price_open
+        if start <= 0 and priced is not None:
+            # A market order in flight shows no price yet: it gets the quote's.
+            start = priced.quote.ask if order.side == "buy" else priced.quote.bid
+        legs.append(
+            _Leg(
+                name=f"order {order.ticket}", symbol=order.symbol, side=order.side, lots=order.volume_current,
+                start=start, sl=order.sl, pending=True,
+            )
+        )  # fmt: skip
     return legs
 
 

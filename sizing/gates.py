@@ -22,6 +22,8 @@ def age_refusal(firm: FirmState, account_ms: int, now: int, fresh: FreshnessPoli
     """Refuse while the account, or the day's starting balance, is not known."""
     if now - account_ms > fresh.max_account_age_ms:
         return "stale_account", f"The account was last reported {now - account_ms} ms ago."
+    if account_ms - now > fresh.max_account_age_ms:
+        return "stale_account", f"The account was reported {account_ms - now} ms in the future: check the clocks."
     return None if firm.anchor_missing is None else ("stale_account", firm.anchor_missing)
 
 

@@ -115,7 +115,7 @@ def engine(folder: Path, count: int) -> Spread:
     now_ms = market.start_ms + _START_MS
     desk = Desk(settings, RecordedTerminal(SimulatedBroker(market, login=LOGIN, balance=10_000_000.0)))
     desk.terminal.poll(now_ms)
-    desk.evidence.refresh()
+    desk.evidence.refresh(60.0)
     desk.note_account(now_ms)
     signal = signal_of(_request("engine"))
     snapshot = desk.snapshot(signal, now_ms)

@@ -9,7 +9,7 @@ from bridge.app import daemon
 from bridge.cli import options
 from bridge.cli.folders import fresh_sample_journal, settings_of
 from bridge.cli.sample import sample_settings
-from bridge.log import configure
+from bridge.log import configure, flushed
 from bridge.protocol.messages import PROTOCOL_VERSION
 from bridge.server import stop_on_signals
 from bridge.settings import Settings
@@ -49,9 +49,12 @@ def serve(
     if speed != 1 and not recorded:
         raise typer.BadParameter("Only a recorded market can be played faster.", param_hint="--speed")
     log = configure(settings.log)
-    with daemon(
-        settings, log=log, speed=speed, progress=lambda text: log("info", "market", {"message": text})
-    ) as server:
+    with (
+        flushed(log),
+        daemon(
+            settings, log=log, speed=speed, progress=lambda text: log("info", "market", {"message": text})
+        ) as server,
+    ):
         stop_on_signals(server)
         fields = {
             "address": server.address,

@@ -20,7 +20,7 @@ from bridge.journal.tail import Tail, decode_record, frame, tail_path
 _INSERT = f"INSERT OR IGNORE INTO entries({COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?)"
 _INSERT_PART = "INSERT OR IGNORE INTO parts(part,body) VALUES(?,?)"
 _FIND = "SELECT request, reply FROM entries WHERE account = ? AND id = ?"
-_TAIL_BYTES = 64 * 1024 * 1024
+_TAIL_BYTES = 16 * 1024 * 1024
 _PARTS_REMEMBERED = 512
 _IDS_REMEMBERED = 1_000_000
 
@@ -125,6 +125,7 @@ class Journal:
             "DELETE FROM entries WHERE type IN ('ping', 'status', 'snapshot') AND changes IS NULL AND at_ms < ?",
             (before_ms,),
         )
+        self._ids = self._known_ids()
 
     def close(self) -> None:
         """Fold what is left, and let go of the files."""
@@ -146,6 +147,8 @@ class Journal:
             self._by_id[key] = record
             if self._ids is not None:
                 self._ids.add(hash(key))
+                if len(self._ids) > _IDS_REMEMBERED:
+                    self._ids = None
 
     def _recover(self) -> None:
         """Fold what a daemon that died has left."""
@@ -161,7 +164,7 @@ class Journal:
         """Hashes of every id in the database, so that a new id needs no look-up; None where there are too many."""
         if self._read("SELECT count(*) FROM entries").fetchone()[0] > _IDS_REMEMBERED:
             return None
-        return {hash(row) for row in self._read("SELECT account, id FROM entries")}
+        return {hash(row) for row in self._read("SELECT account, id FROM entries")} | set(map(hash, self._by_id))
 
     def _insert(self, records: Sequence[Record]) -> None:
         entries = [_row(record) for record in records if isinstance(record, Entry)]

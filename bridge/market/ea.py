@@ -94,14 +94,15 @@ class FeedWriter:
         symbols, deals, checks = self._symbols(), self._deals(), self._checks()
         first = self._book()
         if self._full or deals:
-            first["deals"] = deals[:DEALS_PER_MESSAGE]
+            # The newest first: the daemon takes a full snapshot's first deals for the whole of the last two days.
+            first["deals"] = deals[-DEALS_PER_MESSAGE:]
         if self._full or symbols:
             first["symbols"] = symbols[:SYMBOLS_PER_MESSAGE]
         self._full = False
         quotes = self._quotes()
         parts = [first]
         parts += [Parts(symbols=piece) for piece in _pieces(symbols[SYMBOLS_PER_MESSAGE:], SYMBOLS_PER_MESSAGE)]
-        parts += [Parts(deals=piece) for piece in _pieces(deals[DEALS_PER_MESSAGE:], DEALS_PER_MESSAGE)]
+        parts += [Parts(deals=piece) for piece in _pieces(deals[:-DEALS_PER_MESSAGE], DEALS_PER_MESSAGE)]
         parts += [Parts(quotes=piece) for piece in _pieces(quotes, CHECKS_PER_MESSAGE)]
         parts += [Parts(checks=piece) for piece in _pieces(checks, CHECKS_PER_MESSAGE)]
         parts += [Parts(bars=piece) for piece in _packed(self._bars())]

@@ -146,7 +146,7 @@ class FeedTerminal:
         ticks = [quote.time_msc for quote in message.quotes or ()]
         moved = self._clock.observe(message.time_trade_server, ticks, now_ms)
         if message.account_info is not None:
-            self._info, self._account_ms = message.account_info, now_ms
+            self._info, self._account_ms = message.account_info, self._clock.sent_ms(message.time_trade_server, now_ms)
         self._positions = self._positions if message.positions is None else message.positions
         self._orders = self._orders if message.orders is None else message.orders
         self._deals.add(message.deals or (), now_ms if restarts and message.deals is not None else None)
@@ -162,7 +162,7 @@ class FeedTerminal:
             self._quotes = {}
             return
         for name, raw in (self._raw_quotes if moved else fresh).items():
-            quote = raw._replace(time_ms=self._clock.utc(raw.time_ms))
+            quote = raw._replace(time_ms=self._clock.utc_of_tick(raw.time_ms))
             if quote != self._quotes.get(name):
                 self._quotes[name] = quote
 

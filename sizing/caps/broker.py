@@ -4,6 +4,9 @@ from sizing.policy import CapPolicy
 from sizing.rooms import LOTS, MARGIN, Room
 from sizing.snapshot import Exposure, Side, Snapshot
 
+_HEDGING = 2
+"""ENUM_ACCOUNT_MARGIN_MODE: positions of one symbol stand side by side; in the others they net."""
+
 
 def margin(snapshot: Snapshot, policy: CapPolicy, exposures: tuple[Exposure, ...]) -> Room:
     """A share of the free margin, less what pending orders and reservations will take of it."""
@@ -19,6 +22,9 @@ def positions(snapshot: Snapshot, policy: CapPolicy, exposures: tuple[Exposure, 
     total = sum(each.positions for each in exposures)
     here = sum(each.positions for each in exposures if each.symbol == name)
     most, most_here = policy.max_positions, policy.max_positions_per_symbol
+    if snapshot.account.account.margin_mode != _HEDGING:
+        # Where positions net, an addition would move the stop of all the volume: until that is priced, one at a time.
+        most_here = 1
     return (
         Room("positions", LOTS, 0.0 if total >= most else None, f"{total} of {most}"),
         Room("symbol_positions", LOTS, 0.0 if here >= most_here else None, f"{here} of {most_here}"),

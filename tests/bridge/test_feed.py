@@ -106,7 +106,7 @@ def test_a_feed_restart_with_a_new_session_takes_over_after_the_silence(rig: Rig
     held = rig.reserved()
     rig.tick(31_000 - 2_000)
     assert rig.reserved() == held
-    rig.tick(2_000)
+    rig.tick(4_000)
     assert rig.feed(session="restarted", positions=[position_info(5, volume=0.1, sl=1.0951)])["resync"] is False
     assert rig.reserved() == 0, "the reservation met its position"
     assert rig.status()["open_risk"] > 0

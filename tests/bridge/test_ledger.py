@@ -26,6 +26,8 @@ from tests.bridge.sockets import serving
 from tests.builders import NOW_MS
 
 HOLD_MS = 30_000
+GRACE_MS = 2_000
+"""An order sent in time is executed a little later: a lapse waits so long."""
 ONE_AND_A_BIT = {"firm": NO_RULES, "policy": roomy_policy(caps={"portfolio_shortfall_pct": 2.5})}
 """Room for 2,500 in all, of which one answer takes more than half."""
 
@@ -199,7 +201,7 @@ def test_a_fill_after_the_end_is_held_all_the_same(rig: Rig, ended: str) -> None
     if ended == "released":
         rig.release(name)
     else:
-        rig.tick(HOLD_MS)
+        rig.tick(HOLD_MS + GRACE_MS)
         rig.feed()
     assert rig.reserved() == 0
     assert rig.fill(name, ticket=7, lots=reply["lots"])["state"] == "open"
@@ -252,7 +254,7 @@ def lapsing(rig: Rig, request: dict[str, Any], *, before: dict[str, Any], after:
     """The state of a reservation after its time, when the terminal shows something at its end."""
     rig.feed(**before)
     name = granted(rig.size(**request))["reservation"]
-    rig.tick(HOLD_MS)
+    rig.tick(HOLD_MS + GRACE_MS)
     rig.feed(**after)
     assert rig.reserved() == 0
     return str(rig.release(name)["state"])
@@ -282,7 +284,7 @@ def test_a_lapse_looks_for_the_position_by_symbol_side_magic_and_time(
 
 def test_one_position_answers_for_one_reservation_only(rig: Rig) -> None:
     names = [granted(rig.size(magic=5))["reservation"] for _ in range(2)]
-    rig.tick(HOLD_MS)
+    rig.tick(HOLD_MS + GRACE_MS)
     rig.feed(positions=[OURS])
     assert sorted(rig.release(name)["state"] for name in names) == ["lapsed", "open"]
 
@@ -292,7 +294,7 @@ def test_a_position_that_was_reported_for_one_reservation_is_not_anothers(rig: R
     rig.fill(first["reservation"], ticket=7, lots=first["lots"])
     shown = {**OURS, "volume": first["lots"]}
     rig.feed(positions=[shown])
-    rig.tick(HOLD_MS)
+    rig.tick(HOLD_MS + GRACE_MS)
     rig.feed(positions=[shown])
     assert rig.release(second["reservation"])["state"] == "lapsed"
 
@@ -322,7 +324,7 @@ def test_a_restart_rebuilds_the_ledger(rig: Rig, how: str) -> None:
     after = rig.size(dry_run=True)
     assert (after["lots"], after["caps"]) == (before["lots"], before["caps"])
     assert rig.release(second["reservation"])["state"] == "released"
-    rig.tick(HOLD_MS)
+    rig.tick(HOLD_MS + GRACE_MS)
     rig.feed(session="restarted")
     assert rig.reserved() == 0
     path = rig.path
@@ -376,7 +378,7 @@ def test_reservation_names_are_never_given_twice(rig: Rig) -> None:
             rig.reopen(clean=number % 2 == 0)
             rig.feed(session=f"s{number}", positions=[])
         rig.release(sorted(names)[0])
-        rig.tick(HOLD_MS)
+        rig.tick(HOLD_MS + GRACE_MS)
         rig.feed(session=f"s{number - number % 3}")
     assert len(names) == 12
 

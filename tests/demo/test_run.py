@@ -14,8 +14,8 @@ from bridge.demo.configuration import LOGIN, AccountWish, write_configuration
 from bridge.demo.daemon import Daemon
 from bridge.demo.play import Play
 from bridge.demo.schedule import schedule
-from bridge.journal.records import Changes
 from bridge.journal.reader import JournalReader
+from bridge.journal.records import Changes
 from bridge.market.broker import SimulatedBroker
 from bridge.market.broker_types import Refusal
 from bridge.market.recording import RecordedMarket
