@@ -46,6 +46,8 @@ def daemon(
         socket = bind_router(context, settings.server.bind, auth.secure)
         journal = Journal(settings.journal.path, settings.journal.sync)
         stack.callback(journal.close)
+        if journal.cut_bytes:
+            log("warning", "journal_tail_cut", {"bytes": journal.cut_bytes, "journal": str(journal.path)})
         yield Server(
             Service(desks, journal, clock),
             journal,

@@ -160,13 +160,14 @@ class Evidence:
             symbol, quote = self._terminal.symbol(name), self._terminal.quote(name)
             if symbol is None or quote is None:
                 continue
-            found = self._class_of(name)
+            found, view = self._class_of(name), self.symbol_view(name)
             priced[name] = PricedSymbol(
                 spec=symbol.spec,
                 quote=quote,
                 conversion=self.conversion(symbol.spec),
                 stats=self._stats[name][1] if name in self._stats else None,
                 symbol_class=None if found is None else self._table.classes[found[0]],
+                mismatch=None if isinstance(view, str) else view.mismatch,
             )
         return priced
 

@@ -30,6 +30,8 @@ class PricedSymbol:
     conversion: Conversion
     stats: MarketStats | None = None
     symbol_class: SymbolClass | None = None
+    mismatch: str | None = None
+    """Why its money figures are contradicted, if they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +118,8 @@ def _legs(
 def _price(account: Account, leg: _Leg, priced: PricedSymbol, tail: TailPolicy) -> Exposure | str:
     spec, stats, conversion = priced.spec, priced.stats, priced.conversion
     sign = 1 if leg.side == "buy" else -1
+    if priced.mismatch is not None:
+        return priced.mismatch
     stop = leg.sl
     if stop is None:
         if tail.no_stop_stress_atr == 0 or stats is None or not stats.atr_daily:

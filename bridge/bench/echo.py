@@ -4,6 +4,7 @@ Run as `python -m bridge.bench.echo FILE`; prints its address, and answers every
 with the message itself, without one) until its standard input is closed.
 """
 
+import contextlib
 import sys
 import threading
 from pathlib import Path
@@ -18,7 +19,8 @@ def main() -> None:
     print(socket.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0"), flush=True)  # noqa: T201 - the address is the output
     reply = Path(sys.argv[1]).read_bytes() if len(sys.argv) > 1 else None
     threading.Thread(target=_echo, args=(socket, reply), daemon=True).start()
-    sys.stdin.read()
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.stdin.read()
 
 
 def _echo(socket: "zmq.Socket[bytes]", reply: bytes | None) -> None:

@@ -1,5 +1,6 @@
 """`lotbridge sample-market`: the synthetic market as files."""
 
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -34,16 +35,32 @@ def sample_market_command(
     else:
         _demand_room(folder, seed)
         market = sample.generate(seed)
-        try:
-            save(market, folder, seed=seed)
-        except OSError as fault:
-            raise MarketError(f"{folder} cannot be written: {fault.strerror or fault}.") from fault
+        _save_whole(market, folder.absolute(), seed)
     console = screen()
     _show(console, market, seed)
     if folder is not None:
         line(console, "Saved. To play it, put into an account of bridge.toml:")
         line(console, '  terminal = "recorded"', wrap=False)
         line(console, f"  market = '{folder.absolute()}'", wrap=False)
+
+
+def _save_whole(market: RecordedMarket, folder: Path, seed: int) -> None:
+    """Write the folder beside its place and move it there: an interrupt or a full disk leaves nothing half-written."""
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            save(market, folder, seed=seed)  # the very same market; every file of it is replaced whole
+            return
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            dir=folder.parent, prefix=".lotbridge-", ignore_cleanup_errors=True
+        ) as workshop:
+            made = Path(workshop) / "market"
+            save(market, made, seed=seed)
+            if folder.exists():
+                folder.rmdir()
+            made.rename(folder)
+    except OSError as fault:
+        raise MarketError(f"{folder} cannot be written: {fault.strerror or fault}.") from fault
 
 
 class _Head(msgspec.Struct):

@@ -37,6 +37,9 @@ class Journal:
         self._records: list[Record] = []
         self._by_id: dict[tuple[int, str], Entry] = {}
         self._ids: set[int] | None = None
+        self._gone = False
+        self.cut_bytes = 0
+        """What followed the last whole record in the tail of a daemon that died; it was dropped."""
         with ExitStack() as undo:
             undo.callback(self._lock.release)
             self._db = open_for_writing(path, sync)
@@ -48,6 +51,7 @@ class Journal:
             # Entries that were pruned leave no number behind; the state that was saved after them does.
             self.next_seq = 1 + max(self._highest("seq", "entries"), self._highest("seq", "states"))
             self._next_part = 1 + self._highest("part", "parts")
+            self._places = _places(path)
             undo.pop_all()
 
     def find(self, account: int, request_id: str) -> tuple[bytes, bytes] | None:
@@ -116,6 +120,7 @@ class Journal:
 
     def tidy(self, *, idle: bool) -> None:
         """Fold when there is time, or when the tail has grown beyond all measure. Raises JournalError."""
+        self._check_in_place()
         if idle or self._tail.size > _TAIL_BYTES:
             self.fold()
 
@@ -137,6 +142,8 @@ class Journal:
             self._lock.release()
 
     def _keep(self, record: Record) -> None:
+        if self._gone:
+            self._check_in_place()
         try:
             self._tail.append(frame(_encode(record)))
         except OSError as fault:
@@ -150,10 +157,18 @@ class Journal:
                 if len(self._ids) > _IDS_REMEMBERED:
                     self._ids = None
 
+    def _check_in_place(self) -> None:
+        """Notice that the files were moved or deleted: from then on nothing that is written could be found again."""
+        if self._gone or _places(self.path) != self._places:
+            self._gone = True
+            raise JournalError(f"The journal {self.path} was moved or deleted while in use. Restart the daemon.")
+
     def _recover(self) -> None:
         """Fold what a daemon that died has left."""
         try:
-            self._records = [decode_record(body) for body in self._tail.bodies()]
+            bodies = self._tail.bodies()
+            self.cut_bytes = self._tail.size - sum(len(frame(body)) for body in bodies)
+            self._records = [decode_record(body) for body in bodies]
         except (msgspec.MsgspecError, OSError) as fault:
             raise damaged(tail_path(self.path), fault) from fault
         self.fold()
@@ -197,6 +212,19 @@ class Journal:
     def _highest(self, column: str, table: str) -> int:
         query = f"SELECT coalesce(max({column}), 0) FROM {table}"  # noqa: S608 - constants
         return int(self._read(query).fetchone()[0])
+
+
+def _places(path: Path) -> list[tuple[int, int] | None]:
+    """Which files lie at the journal's names now."""
+    places: list[tuple[int, int] | None] = []
+    for each in (path, tail_path(path)):
+        try:
+            found = each.stat()
+        except OSError:
+            places.append(None)
+        else:
+            places.append((found.st_dev, found.st_ino))
+    return places
 
 
 def _row(entry: Entry) -> tuple[Any, ...]:

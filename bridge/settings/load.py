@@ -67,6 +67,7 @@ class _Loader:
     def settings(self) -> Settings | None:
         source = self._read(BRIDGE_FILE)
         if source is None:
+            self._look_at_the_rest()
             return None
         self._unknown_sections(source)
         server = self._section(source, "server", ServerSettings)
@@ -87,6 +88,15 @@ class _Loader:
             log=log,
             accounts=tuple(account for account in accounts if account is not None),
         )
+
+    def _look_at_the_rest(self) -> None:
+        """Without a bridge.toml nobody says which files are in use: those of the usual names are looked at anyway."""
+        if (self.folder / POLICY_FILE).is_file():
+            self._file(POLICY_FILE, Policy)
+        if (self.folder / SYMBOLS_FILE).is_file():
+            self._file(SYMBOLS_FILE, SymbolTable)
+        for path in sorted((self.folder / "firms").glob("*.toml")):
+            self._file(f"firms/{path.name}", Firm, name=path.stem)
 
     def _read(self, name: str) -> Source | None:
         try:

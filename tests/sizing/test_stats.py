@@ -192,7 +192,8 @@ def test_series_that_do_not_meet_or_do_not_move_have_no_correlation() -> None:
 @pytest.mark.parametrize(
     ("measured", "prior", "expected"),
     [
-        (None, None, None), (None, 0.7, 0.7), ((0.5, 60), 0.7, 0.6), ((0.5, 60), None, 0.5), ((0.9, 59), None, None), ((0.5, 0), 0.7, 0.7),
+        (None, None, None), (None, 0.7, 0.7), ((0.5, 60), 0.7, 0.6), ((0.5, 60), None, 0.5),
+        ((0.9, 59), None, None), ((0.5, 0), 0.7, 0.7),
         ((0.9, 540), 0.0, 0.81), ((-0.4, 180), 0.4, -0.2),
     ],
 )  # fmt: skip
