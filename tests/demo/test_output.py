@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,12 @@ def text() -> str:
     code, out, err = finish(start("demo", "--days", "1"))
     assert (code, err) == (0, "")
     return out
+
+
+def test_the_readme_shows_what_the_demo_prints(text: str) -> None:
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    shown = readme[readme.index("    #4 ") : readme.index("\n\n## How a request")]
+    assert textwrap.dedent(shown) in text
 
 
 def test_the_synthetic_market_is_called_so(text: str) -> None:
