@@ -96,7 +96,8 @@ def _rules_refusal(view: AccountView, firm: FirmState, policy: Policy) -> Refusa
         return "rule_breached", f"Equity is {account.equity:.2f}, balance {account.balance:.2f}."
     for rule in firm.rules:
         if rule.headroom <= 0:
-            return "rule_breached", f"The account is {-rule.headroom:.2f} below the floor of {rule.name}, {rule.floor:.2f}."
+            below = f"{-rule.headroom:.2f} below the floor of {rule.name}"
+            return "rule_breached", f"The account is {below}, {rule.floor:.2f}."
     drawdown = drawdown_pct(view.peak_equity, account.equity)
     if drawdown >= policy.drawdown.halt_pct:
         return "drawdown_halt", f"Equity is {drawdown:.2f} % below its peak of {view.peak_equity:.2f}."

@@ -103,6 +103,8 @@ def units_doubtful(
     `by_formula` and `by_tick` are `formula_unit` and `tick_unit` now. Where nothing converts the profit currency, the
     tick value alone is trusted only if the terminal's own calculation has confirmed it (`checked`).
     """
+    if spec.trade_calc_mode in _TICK_MODES and by_tick is not None and not checked:
+        return f"{spec.name} has its tick value as the only source; feed an OrderCalcProfit check that confirms it"
     if by_formula is not None and by_tick is not None:
         if apart(by_formula, by_tick) * 100 > mismatch_pct:
             return (
