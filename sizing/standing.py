@@ -55,7 +55,9 @@ def stand(snapshot: Snapshot, side: Side, policy: Policy) -> Standing:
         refusal=gates.standing_refusal(snapshot, side, policy),
         regime=classified_regime(policy.regime, stats),
         factors=(
-            diversification(policy.diversification, books, with_held + with_promised),
+            diversification(
+                policy.diversification, books, with_held + with_promised, _hedged(snapshot, policy, held, with_held)
+            ),
             performance(policy.performance, view.performance),
             volatility(policy.volatility, stats),
             drawdown(policy.drawdown, view),
@@ -63,6 +65,14 @@ def stand(snapshot: Snapshot, side: Side, policy: Policy) -> Standing:
         rooms=caps.rooms(snapshot, side, policy, held, promised, with_held + with_promised),
         open_risk=sum(exposure.risk for exposure in held + promised),
     )
+
+
+def _hedged(snapshot: Snapshot, policy: Policy, held: tuple[Exposure, ...], correlations: tuple[float, ...]) -> float:
+    """Open risk that a new position would offset, as a share of what one trade may risk before its factors."""
+    account = snapshot.account.account
+    base = min(account.balance, account.equity) * policy.budget.base_risk_pct / 100
+    offset = sum(exposure.risk * max(0.0, -each) for exposure, each in zip(held, correlations, strict=True))
+    return offset / base if base > 0 else 0.0
 
 
 def fresh_stats(snapshot: Snapshot, policy: Policy) -> MarketStats | None:

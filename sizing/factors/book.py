@@ -5,11 +5,14 @@ from sizing.decision import Factor
 from sizing.policy import DiversificationPolicy, HeatPolicy
 
 
-def diversification(policy: DiversificationPolicy, books: tuple[float, ...], pairs: tuple[float, ...]) -> Factor:
+def diversification(
+    policy: DiversificationPolicy, books: tuple[float, ...], pairs: tuple[float, ...], hedged: float
+) -> Factor:
     """Less for what moves with the book, more for what hedges it.
 
     `books` are the position's correlation with the open book as it is, and with each pending order or reservation added
-    to it: the worst counts, so one more promise never raises a size. `pairs` are the correlations one by one.
+    to it: the worst counts, so one more promise never raises a size. `pairs` are the correlations one by one. `hedged`
+    is the open risk that the position offsets, as a share of this trade's base risk: the credit never exceeds it.
     """
     if not pairs:
         return Factor("diversification", 1.0, "nothing open")
@@ -18,7 +21,7 @@ def diversification(policy: DiversificationPolicy, books: tuple[float, ...], pai
         value = band(largest, policy.tier_limits, policy.tier_factors)
         return Factor("diversification", value, f"largest pair correlation {largest:.2f}")
     correlation = max(books)
-    value = max(policy.floor, min(policy.ceiling, 1.0 - policy.weight * correlation))
+    value = max(policy.floor, min(policy.ceiling, 1.0 - policy.weight * correlation, 1.0 + hedged))
     return Factor("diversification", value, f"correlation {correlation:.2f} with the open book")
 
 

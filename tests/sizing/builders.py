@@ -84,8 +84,8 @@ def make_stats(**over: Any) -> MarketStats:
     return MarketStats(**{"as_of_ms": NOW_MS, "bars": 300, "tail": NO_GAP, **over})
 
 
-def make_exposure(symbol: str = "EURUSD", side: Side = "buy", risk: float = 100.0, **over: Any) -> Exposure:
-    """One position of one lot with 100 at risk."""
+def make_exposure(symbol: str = "EURUSD", side: Side = "buy", risk: float = 1_000.0, **over: Any) -> Exposure:
+    """One position of one lot with 1,000 at risk: what one trade may risk by default, about."""
     values: dict[str, Any] = {
         "symbol": symbol, "side": side, "positions": 1, "lots": 1.0, "risk": risk, "worst": risk, "notional": 0.0,
         "margin": 0.0,

@@ -183,3 +183,13 @@ def test_the_table_is_only_read() -> None:
     snapshot = make_snapshot(exposures=(make_exposure("GBPUSD"), make_exposure("USOIL")), correlation=table)
     size(make_signal(), dataclasses.replace(snapshot), make_policy())
     assert table == KNOWN
+
+
+def test_a_tiny_hedge_earns_no_more_than_it_offsets() -> None:
+    # The base risk of one trade is 1.1 % of 100,000: a hedge of 110 offsets a tenth of it, whatever its correlation.
+    assert factor(make_exposure("EURUSD", "sell", risk=110.0)) == pytest.approx(1.1)
+    assert factor(make_exposure("EURUSD", "sell", risk=5_000.0)) == pytest.approx(1.5)
+    # What offsets nothing earns nothing: risk on the same side must not make room for the credit.
+    both = make_exposure("EURUSD", "sell", risk=110.0), make_exposure("XAUUSD", risk=1.0)
+    apart = {"EURUSD": {"XAUUSD": 0.0}, "XAUUSD": {"EURUSD": 0.0}}
+    assert factor(*both, table=apart) == pytest.approx(1.1)

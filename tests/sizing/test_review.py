@@ -46,7 +46,8 @@ def test_without_a_prior_enough_common_returns_count_whole(observations: int, va
 def test_concentration_counts_a_pair_with_too_few_common_returns(observations: int) -> None:
     known = blend((0.1, observations), None)
     table = {} if known is None else {"EURUSD": {"EURJPY": known}}
-    decision = size(make_signal(), make_snapshot(exposures=(make_exposure("EURJPY"),), correlation=table), make_policy())
+    snapshot = make_snapshot(exposures=(make_exposure("EURJPY", risk=100.0),), correlation=table)
+    decision = size(make_signal(), snapshot, make_policy())
     assert cap_lots(decision, "concentration") == pytest.approx((750 - 100) / 500)
 
 
@@ -106,7 +107,9 @@ def test_an_order_in_flight_without_a_quote_makes_the_book_unpriceable() -> None
 # Reports from the future ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("ahead_ms", "code"), [(10_000, None), (10_001, "stale_account"), (3_600_000, "stale_account")])
+@pytest.mark.parametrize(
+    ("ahead_ms", "code"), [(10_000, None), (10_001, "stale_account"), (3_600_000, "stale_account")]
+)
 def test_an_account_report_from_the_future_is_stale(ahead_ms: int, code: str | None) -> None:
     decision = size(make_signal(), make_snapshot(account_ms=NOW_MS + ahead_ms), make_policy())
     assert decision.code == code
