@@ -102,7 +102,9 @@ def decision_fields(request: wire.SizeRequest, desk: Desk, reply: wire.SizeReply
 
 def filled(request: wire.FillRequest, desk: Desk, now_ms: int) -> Reservation:
     """The reservation after the reported fill. Raises ProtocolError if it is unknown."""
-    return fill(_reservation(request.reservation, desk), request.ticket, request.lots, now_ms)
+    report = desk.terminal.account()
+    report_ms = 0 if report is None else report.received_ms
+    return fill(_reservation(request.reservation, desk), request.ticket, request.lots, now_ms, report_ms)
 
 
 def released(request: wire.ReleaseRequest, desk: Desk) -> Reservation:
@@ -129,6 +131,7 @@ def feed(request: wire.SnapshotRequest, desk: Desk, now_ms: int) -> bool:
         raise ProtocolError("feed_conflict", str(fault)) from None
     except FeedError as fault:
         raise ProtocolError("bad_value", str(fault), field=fault.field) from None
+    desk.evidence.now_ms = now_ms
     desk.evidence.refresh(_REFRESH_S)
     desk.note_account(now_ms)
     return resync

@@ -90,6 +90,7 @@ class Desk:
     def poll(self, now_ms: int) -> None:
         """Bring terminal and derived figures up to now."""
         self.terminal.poll(now_ms)
+        self.evidence.now_ms = now_ms
         self.evidence.refresh(_REFRESH_S)
         self.note_account(now_ms)
 
@@ -170,6 +171,7 @@ class Desk:
         report, symbol, quote = terminal.account(), terminal.symbol(signal.symbol), terminal.quote(signal.symbol)
         if report is None:
             return "stale_account", f"Account {self.login} has not been reported yet."
+        self.evidence.now_ms = now_ms
         view = self.evidence.symbol_view(signal.symbol)
         if symbol is None or isinstance(view, str):
             return "terminal_unavailable", str(view)
@@ -183,7 +185,7 @@ class Desk:
             symbol=view,
             spec_ms=symbol.received_ms,
             quote=quote,
-            conversion=self.evidence.conversion(view.spec, now_ms),
+            conversion=self.evidence.conversion(view.spec, fresh=True),
             firm=self.firm_state(account, now_ms),
             correlation=self.evidence.correlation(),
             reserved=self.ledger.exposures(),
@@ -280,7 +282,7 @@ def _same(first: _RestsOn, second: _RestsOn) -> bool:
 def _settle(reservation: Reservation, report: AccountReport, volumes: dict[int, float], now_ms: int) -> Reservation:
     """The reservation without the fills that the book counts, or that are gone again."""
     for each in reservation.unseen:
-        told_ms = min(report.received_ms, now_ms)
+        told_ms = min(report.received_ms, now_ms) if report.received_ms != each.report_ms else 0
         if volumes.get(each.ticket, 0.0) >= each.lots or told_ms >= each.at_ms + _SEEN_WITHIN_MS:
             reservation = seen(reservation, each.ticket)
     return reservation

@@ -30,6 +30,8 @@ class Evidence:
     """One account's terminal, seen through its policy and symbol table."""
 
     def __init__(self, settings: AccountSettings, terminal: Terminal) -> None:
+        self.now_ms = 0
+        """The present, as the desk last said."""
         self._policy = settings.policy
         self._table = settings.symbols
         self._terminal = terminal
@@ -85,12 +87,17 @@ class Evidence:
         self._views[name] = key, view
         return view
 
-    def conversion(self, spec: SymbolSpec, now_ms: int | None = None) -> Conversion:
-        """What the symbol's currencies cost in account currency; with `now_ms`, through quotes that are fresh then."""
+    def conversion(self, spec: SymbolSpec, *, fresh: bool = False) -> Conversion:
+        """What the symbol's currencies cost in account currency, through fresh quotes if any way leads through such.
+
+        Otherwise through the last ones known: an open position is better priced by an old rate than not at all. A new
+        one is not; it asks for `fresh`.
+        """
         report = self._terminal.account()
         currency = report.account.currency if report is not None else ""
         return Conversion(
-            self._rate(spec.currency_profit, currency, now_ms), self._rate(spec.currency_margin, currency, now_ms)
+            self._rate(spec.currency_profit, currency, fresh=fresh),
+            self._rate(spec.currency_margin, currency, fresh=fresh),
         )
 
     def correlation(self) -> dict[str, dict[str, float]]:
@@ -179,26 +186,24 @@ class Evidence:
                 pairs.append(Pair(name, report.spec.currency_base, report.spec.currency_profit))
         return tuple(pairs)
 
-    def _rate(self, source: str, target: str, now_ms: int | None) -> float | None:
+    def _rate(self, source: str, target: str, *, fresh: bool) -> float | None:
         if source == target:
             return 1.0
         key = source, target
         if key not in self._routes:
             self._routes[key] = find_route(source, target, self._known_pairs)
-        if now_ms is None:
-            return convert(self._routes[key], self._terminal.quote)
-        oldest_ms = now_ms - self._policy.freshness.max_conversion_age_ms
-        rate = convert(self._routes[key], lambda name: self._fresh_quote(name, oldest_ms))
+        rate = convert(self._routes[key], self._fresh_quote)
         if rate is None and self._routes[key] is not None:
             # The shortest way leads through a dead symbol: look for another among those that are quoted.
-            live = tuple(pair for pair in self._known_pairs if self._fresh_quote(pair.symbol, oldest_ms) is not None)
-            rate = convert(find_route(source, target, live), self._terminal.quote)
-        return rate
+            live = tuple(pair for pair in self._known_pairs if self._fresh_quote(pair.symbol) is not None)
+            rate = convert(find_route(source, target, live), self._fresh_quote)
+        return rate if rate is not None or fresh else convert(self._routes[key], self._terminal.quote)
 
-    def _fresh_quote(self, name: str, oldest_ms: int) -> Quote | None:
+    def _fresh_quote(self, name: str) -> Quote | None:
         quote = self._terminal.quote(name)
-        newest_ms = oldest_ms + 2 * self._policy.freshness.max_conversion_age_ms
-        return quote if quote is not None and oldest_ms <= quote.time_ms <= newest_ms else None
+        if quote is None or abs(self.now_ms - quote.time_ms) > self._policy.freshness.max_conversion_age_ms:
+            return None
+        return quote
 
     def _correlate(self, name: str) -> None:
         """Correlate one symbol with every other one that has been looked at; the table is replaced, never changed."""

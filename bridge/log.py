@@ -40,7 +40,7 @@ def configure(settings: LogSettings) -> "LogWriter":
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    return LogWriter(structlog.get_logger())
+    return LogWriter(structlog.get_logger(), level)
 
 
 @contextmanager
@@ -55,14 +55,17 @@ def flushed(log: "LogWriter") -> Iterator[None]:
 class LogWriter:
     """Takes events without ever waiting or failing, and writes them in a thread."""
 
-    def __init__(self, logger: Any) -> None:
+    def __init__(self, logger: Any, level: int) -> None:
         self._logger = logger
+        self._levels = {name.lower() for name, each in logging.getLevelNamesMapping().items() if each >= level}
         self._waiting: queue.Queue[tuple[str, str, dict[str, Any]] | threading.Event] = queue.Queue(_LINES_WAITING)
         self._dropped = 0
         threading.Thread(target=self._run, name="log", daemon=True).start()
 
     def __call__(self, severity: str, name: str, fields: dict[str, Any]) -> None:
-        """Have one event written soon."""
+        """Have one event written soon, if it is severe enough."""
+        if severity not in self._levels:
+            return
         try:
             if self._dropped:
                 self._waiting.put_nowait(("warning", "log_lines_dropped", {"count": self._dropped}))

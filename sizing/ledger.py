@@ -23,6 +23,8 @@ class Fill(NamedTuple):
     lots: float
     at_ms: int
     shown: float = 0.0
+    report_ms: int = 0
+    """Time of the terminal's report that was current then: whatever the clocks say, that one does not show the fill."""
 
 
 class Reservation(NamedTuple):
@@ -146,7 +148,7 @@ def cents(money: float) -> int:
     return math.ceil(money * 100 - 1e-9)
 
 
-def fill(reservation: Reservation, ticket: int, lots: float, now_ms: int) -> Reservation:
+def fill(reservation: Reservation, ticket: int, lots: float, now_ms: int, report_ms: int = 0) -> Reservation:
     """The reservation after a report that `ticket` holds `lots` so far. A report that says nothing new changes nothing.
 
     Fills may exceed what was reserved, and may come after a release or a lapse: the position exists all the same, so
@@ -162,7 +164,7 @@ def fill(reservation: Reservation, ticket: int, lots: float, now_ms: int) -> Res
     return reservation._replace(
         state="partly_open" if rest > 0 else "open",
         rest_lots=rest,
-        fills=(*others, Fill(ticket, lots, now_ms, shown)),
+        fills=(*others, Fill(ticket, lots, now_ms, shown, report_ms)),
     )
 
 

@@ -8,6 +8,8 @@ MAX_TICK_LEAD_MS, MAX_TICK_AGE_MS = 5_000, 60_000
 
 RESOLUTION_MS = 5_000
 """TimeTradeServer counts whole seconds, and a message takes some time to arrive."""
+FADING_MS = 30_000
+"""How much of a silence counts for a broker's clock to have been set back."""
 LASTING_MS = 60_000
 """How long a smaller offset must be measured before it is one, and not a row of late messages."""
 
@@ -66,7 +68,7 @@ class BrokerClock:
         elif offset == known:
             self._smaller = None
             # A broker that sets its clock back is believed after a while: what was ahead fades by a hundredth.
-            faded = self._lead_ms - max(0, now_ms - self._observed_ms) // 100
+            faded = self._lead_ms - min(max(0, now_ms - self._observed_ms), FADING_MS) // 100
             self._lead_ms = max(faded, server_ms - now_ms - known)
         self._observed_ms = now_ms
 
