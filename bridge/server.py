@@ -19,13 +19,13 @@ from bridge.journal.store import Journal
 from bridge.protocol.codec import MAX_MESSAGE_BYTES
 from bridge.service import Incoming, Service
 
-_BUSY_TIMEOUT_MS = 2
-_IDLE_TIMEOUT_MS = 10
+_RECEIVE_TIMEOUT_MS = 10
 _HOUSEKEEPING_S = 0.02
+_QUIET_S = 0.05
 _MAX_STREAK = 256
 _MAX_WAITING = 2_048
 _MAX_ENVELOPE = 16
-_EVENTS_KEPT_BACK = 4_096
+_EVENTS_KEPT_BACK = 1_024
 _COLLECTION_S = 1.0
 _PRUNE_S = 3_600.0
 _STATE_ENTRIES = 1_000
@@ -65,8 +65,7 @@ class Server:
         self._socket = socket
         self._folding = True
         self.address: str = self._socket.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
-        self._busy = False
-        self._last_housekeeping = self._last_collection = self._last_prune = time.monotonic()
+        self._last_housekeeping = self._last_collection = self._last_prune = self._last_request = time.monotonic()
 
     def stop(self, *_: object) -> None:
         """Ask the loop to end after the request at hand; usable as a signal handler and from other threads."""
@@ -90,19 +89,10 @@ class Server:
 
     def _turn(self) -> None:
         message = self._receive()
+        now = time.monotonic()
         if message is not None:
             self._answer(message)
-            if not self._busy:
-                self._busy = True
-                self._socket.setsockopt(zmq.RCVTIMEO, _BUSY_TIMEOUT_MS)
-        elif self._busy:
-            # The first pause after requests: what was put off is done now, a little at a time.
-            self._busy = False
-            self._flush_events(0)
-            self._tidy(idle=True)
-            self._socket.setsockopt(zmq.RCVTIMEO, _IDLE_TIMEOUT_MS)
-            return
-        now = time.monotonic()
+            self._last_request = now
         if now - self._last_housekeeping > _HOUSEKEEPING_S:
             self._housekeep(now)
 
@@ -174,15 +164,18 @@ class Server:
     def _housekeep(self, now: float) -> None:
         self._service.housekeep()
         self._last_housekeeping = time.monotonic()
-        self._flush_events(_EVENTS_KEPT_BACK if self._busy else 0)
-        self._tidy(idle=not self._busy)
+        # What was put off is done when nobody has asked for a while: doing it between requests that follow closely
+        # would cost them their warm caches.
+        quiet = now - self._last_request > _QUIET_S
+        self._flush_events(0 if quiet else _EVENTS_KEPT_BACK)
+        self._tidy(idle=quiet)
         if now - self._last_prune > _PRUNE_S:
             self._last_prune = now
             try:
                 self._service.prune(self._keep_queries_hours)
             except JournalError as fault:  # there are more of them than need be, for another while
                 self._log("warning", "queries_not_pruned", {"error": str(fault)})
-        if not self._busy and now - self._last_collection > _COLLECTION_S:
+        if quiet and now - self._last_collection > _COLLECTION_S:
             self._last_collection = now
             gc.collect()
             self._save_state(_STATE_ENTRIES)
@@ -228,7 +221,7 @@ def bind_router(
     """A ROUTER at an address; `secure` sets its mechanism first. Raises ServerError."""
     socket: zmq.Socket[bytes] = context.socket(zmq.ROUTER)
     socket.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
-    socket.setsockopt(zmq.RCVTIMEO, _IDLE_TIMEOUT_MS)
+    socket.setsockopt(zmq.RCVTIMEO, _RECEIVE_TIMEOUT_MS)
     socket.setsockopt(zmq.SNDTIMEO, 0)
     socket.setsockopt(zmq.LINGER, 0)
     socket.setsockopt(zmq.RCVHWM, _MAX_WAITING)
