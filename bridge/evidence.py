@@ -8,7 +8,7 @@ from bridge.statistics import DAILY, market_stats
 from bridge.terminal.base import AccountReport, SymbolReport, Terminal
 from sizing.book import PricedSymbol, assess
 from sizing.currency import Pair, Route, convert, find_route
-from sizing.money import FOREX, FOREX_NO_LEVERAGE, check_disagrees
+from sizing.money import FOREX, FOREX_NO_LEVERAGE, check_disagrees, profit_disagrees
 from sizing.snapshot import (
     NO_TRADES,
     AccountView,
@@ -42,6 +42,7 @@ class Evidence:
         self._names: frozenset[str] = frozenset()
         self._correlation: dict[str, dict[str, float]] = {}
         self._classes: dict[str, tuple[str, str] | None] = {}
+        self._due: set[str] = set()
         self._book_symbols: list[str] = []
         self._counted_deals: tuple[Deal, ...] | None = None
         self._performance = NO_TRADES
@@ -60,7 +61,8 @@ class Evidence:
             self._routes.clear()
             self._known_pairs = self._pairs()
         for name in sorted(names):
-            if self._update_stats(name):
+            if self._update_stats(name) or name in self._due:
+                self._due.discard(name)
                 self._correlate(name)
             if time.monotonic() - begun > budget_s:
                 return
@@ -74,8 +76,8 @@ class Evidence:
         report, account = self._terminal.symbol(name), self._terminal.account()
         if report is None:
             return f"The terminal does not know {name}."
-        if name not in self._stats:
-            self._update_stats(name)
+        if name not in self._stats and self._update_stats(name):
+            self._due.add(name)
         stats = self._stats.get(name)
         key = report, None if stats is None else stats[1], account is None
         cached = self._views.get(name)
@@ -167,16 +169,28 @@ class Evidence:
             symbol, quote = self._terminal.symbol(name), self._terminal.quote(name)
             if symbol is None or quote is None:
                 continue
-            found, view = self._class_of(name), self.symbol_view(name)
+            found = self._class_of(name)
             priced[name] = PricedSymbol(
                 spec=symbol.spec,
                 quote=quote,
                 conversion=self.conversion(symbol.spec),
                 stats=self._stats[name][1] if name in self._stats else None,
                 symbol_class=None if found is None else self._table.classes[found[0]],
-                mismatch=None if isinstance(view, str) else view.mismatch,
+                mismatch=self._contradiction(symbol),
             )
         return priced
+
+    def _contradiction(self, report: SymbolReport) -> str | None:
+        """Why the terminal contradicts what a position in the symbol can lose; its margin does not matter here."""
+        account = self._terminal.account()
+        if account is None:
+            return None
+        conversion, currency = self.conversion(report.spec), account.account.currency
+        whys = (
+            profit_disagrees(report.spec, check, currency, conversion, self._policy.money.mismatch_pct)
+            for check in report.checks
+        )
+        return next((why for why in whys if why is not None), None)
 
     def _pairs(self) -> tuple[Pair, ...]:
         pairs = []

@@ -92,5 +92,5 @@ class LogWriter:
             severity, name, fields = item
             try:
                 getattr(self._logger, severity)(name, **fields)
-            except (OSError, ValueError):
+            except Exception:  # whatever is wrong with a line or its reader, the log goes on
                 self._dropped += 1

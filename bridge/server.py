@@ -169,7 +169,7 @@ class Server:
         quiet = now - self._last_request > _QUIET_S
         self._flush_events(0 if quiet else _EVENTS_KEPT_BACK)
         self._tidy(idle=quiet)
-        if now - self._last_prune > _PRUNE_S:
+        if quiet and now - self._last_prune > _PRUNE_S:
             self._last_prune = now
             try:
                 self._service.prune(self._keep_queries_hours)

@@ -21,11 +21,11 @@ def market_stats(intraday: BarSeries | None, daily: BarSeries | None, policy: Po
     if not known:
         return None
     as_of_ms = max(_end_ms(bars) for bars in known)
-    # Each series must be fresh by itself: old bars of one must not pass for new because the other goes on.
-    oldest_ms = as_of_ms - policy.freshness.max_stats_age_ms
-    intraday, daily = (
-        bars if bars is not None and len(bars) and _end_ms(bars) >= oldest_ms else None for bars in (intraday, daily)
-    )
+    # Each series must be fresh by itself: old bars of one must not pass for new because the other goes on. Daily bars
+    # may be as old as statistics may be, or their reductions would be gone after every long holiday.
+    limit_ms = policy.freshness.max_stats_age_ms
+    intraday = _no_older(intraday, as_of_ms - limit_ms // 2)
+    daily = _no_older(daily, as_of_ms - limit_ms)
     stop_atr = _last_atr(intraday, policy)
     daily_atr = _last_atr(daily, policy)
     percentile = regime = None
@@ -44,6 +44,10 @@ def market_stats(intraday: BarSeries | None, daily: BarSeries | None, policy: Po
     # The policy's assumed tail is a figure of the symbol, not of the request: it is worked out here, once per bar.
     tail = assumed_tail(policy.tail, stats, float(known[0].close[-1]))
     return dataclasses.replace(stats, tail=tail)
+
+
+def _no_older(bars: BarSeries | None, oldest_ms: int) -> BarSeries | None:
+    return bars if bars is not None and len(bars) and _end_ms(bars) >= oldest_ms else None
 
 
 def _end_ms(bars: BarSeries) -> int:

@@ -50,7 +50,10 @@ def with_promise(
 
 
 def _ratio(covariance: float, variance: float, without: float) -> float:
-    return without if variance <= 0 else _clip(covariance / math.sqrt(variance))
+    if variance <= 0:
+        # A hedged book has no direction of its own; a table that contradicts itself is read on the careful side.
+        return 1.0 if covariance > 0 else without
+    return _clip(covariance / math.sqrt(variance))
 
 
 def _moments(table: Table, exposures: tuple[Exposure, ...], correlations: tuple[float, ...]) -> tuple[float, float]:

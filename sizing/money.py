@@ -127,19 +127,29 @@ def check_disagrees(
     mismatch_pct: float,
 ) -> str | None:
     """Why the terminal's OrderCalcProfit or OrderCalcMargin contradict the computed figures; None if they do not."""
-    if check.profit is not None:
-        # The tick value is of now, the terminal converts at the closing price: only the formula compares exactly.
-        rate = rate_at(spec, account_currency, conversion, check.price_close)
-        unit = formula_unit(spec, rate) or tick_unit(spec)
-        ours = None if unit is None else abs(check.price_open - check.price_close) * unit
-        if ours is None or apart(ours, abs(check.profit)) * 100 > mismatch_pct:
-            move = f"{check.price_open:g} to {check.price_close:g}"
-            return f"one lot of {spec.name} from {move} is {_text(ours)}, the terminal says {abs(check.profit):.2f}"
-    if check.margin is not None:
-        margin = margin_per_lot(spec, check.side, conversion, check.price_open, leverage)
-        if margin is None or apart(margin, check.margin) * 100 > mismatch_pct:
-            return f"margin for one lot of {spec.name} is {_text(margin)}, the terminal says {check.margin:.2f}"
+    why = profit_disagrees(spec, check, account_currency, conversion, mismatch_pct)
+    if why is not None or check.margin is None:
+        return why
+    margin = margin_per_lot(spec, check.side, conversion, check.price_open, leverage)
+    if margin is None or apart(margin, check.margin) * 100 > mismatch_pct:
+        return f"margin for one lot of {spec.name} is {_text(margin)}, the terminal says {check.margin:.2f}"
     return None
+
+
+def profit_disagrees(
+    spec: SymbolSpec, check: MoneyCheck, account_currency: str, conversion: Conversion, mismatch_pct: float
+) -> str | None:
+    """Why the terminal's OrderCalcProfit contradicts the computed loss; None if it does not, or was not computed."""
+    if check.profit is None:
+        return None
+    # The tick value is of now, the terminal converts at the closing price: only the formula compares exactly.
+    rate = rate_at(spec, account_currency, conversion, check.price_close)
+    unit = formula_unit(spec, rate) or tick_unit(spec)
+    ours = None if unit is None else abs(check.price_open - check.price_close) * unit
+    if ours is not None and apart(ours, abs(check.profit)) * 100 <= mismatch_pct:
+        return None
+    move = f"{check.price_open:g} to {check.price_close:g}"
+    return f"one lot of {spec.name} from {move} is {_text(ours)}, the terminal says {abs(check.profit):.2f}"
 
 
 def swap_per_lot(spec: SymbolSpec, side: Side, conversion: Conversion, price: float) -> float:

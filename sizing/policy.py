@@ -195,7 +195,7 @@ class FreshnessPolicy(Checked):
     )
     max_spec_age_ms: int = param(86_400_000, "milliseconds; older symbol figures are stale_quote", ge=1)
     max_stats_age_ms: int = param(
-        345_600_000, "milliseconds since the last closed bar; older statistics are ignored, and said to be", ge=1
+        691_200_000, "milliseconds since the last closed bar; older statistics are ignored, and said to be", ge=1
     )
     max_request_age_ms: int = param(5_000, "milliseconds between sent_ms and now; older is request_expired", ge=1)
     reservation_ms: int = param(30_000, "milliseconds a reservation waits for its fill", ge=100)

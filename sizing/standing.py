@@ -44,10 +44,9 @@ def stand(snapshot: Snapshot, side: Side, policy: Policy) -> Standing:
     promised = view.book.pending + snapshot.reserved
     with_held = signed_correlations(table, symbol, side, held)
     with_promised = signed_correlations(table, symbol, side, promised)
-    books = (
-        with_book(table, held, with_held),
-        *(with_promise(table, held, with_held, *pair) for pair in zip(promised, with_promised, strict=True)),
-    )
+    pairs = tuple(zip(promised, with_promised, strict=True))
+    books = with_book(table, held, with_held), *(with_promise(table, held, with_held, *pair) for pair in pairs)
+    hedged = _hedged(snapshot, policy, tuple(zip(held, with_held, strict=True)), pairs)
     return Standing(
         symbol=symbol,
         side=side,
@@ -55,9 +54,7 @@ def stand(snapshot: Snapshot, side: Side, policy: Policy) -> Standing:
         refusal=gates.standing_refusal(snapshot, side, policy),
         regime=classified_regime(policy.regime, stats),
         factors=(
-            diversification(
-                policy.diversification, books, with_held + with_promised, _hedged(snapshot, policy, held, with_held)
-            ),
+            diversification(policy.diversification, books, with_held + with_promised, hedged),
             performance(policy.performance, view.performance),
             volatility(policy.volatility, stats),
             drawdown(policy.drawdown, view),
@@ -67,12 +64,21 @@ def stand(snapshot: Snapshot, side: Side, policy: Policy) -> Standing:
     )
 
 
-def _hedged(snapshot: Snapshot, policy: Policy, held: tuple[Exposure, ...], correlations: tuple[float, ...]) -> float:
-    """Open risk that a new position would offset, as a share of what one trade may risk before its factors."""
+def _hedged(
+    snapshot: Snapshot,
+    policy: Policy,
+    held: tuple[tuple[Exposure, float], ...],
+    promised: tuple[tuple[Exposure, float], ...],
+) -> float:
+    """Open risk that a new position would offset, as a share of what one trade may risk before its factors.
+
+    Exposures come with their correlation. What others offset already, or may once they are filled, is taken off.
+    """
     account = snapshot.account.account
     base = min(account.balance, account.equity) * policy.budget.base_risk_pct / 100
-    offset = sum(exposure.risk * max(0.0, -each) for exposure, each in zip(held, correlations, strict=True))
-    return offset / base if base > 0 else 0.0
+    net = sum(exposure.risk * each for exposure, each in held)
+    net += sum(exposure.risk * max(0.0, each) for exposure, each in promised)
+    return max(0.0, -net) / base if base > 0 else 0.0
 
 
 def fresh_stats(snapshot: Snapshot, policy: Policy) -> MarketStats | None:

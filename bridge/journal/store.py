@@ -126,11 +126,14 @@ class Journal:
 
     def prune_queries(self, before_ms: int) -> None:
         """Forget old replies to ping, status and snapshot: nothing rests on them. Raises JournalError."""
-        self._execute(
-            "DELETE FROM entries WHERE type IN ('ping', 'status', 'snapshot') AND changes IS NULL AND at_ms < ?",
-            (before_ms,),
-        )
-        self._ids = self._known_ids()
+        old = "type IN ('ping', 'status', 'snapshot') AND changes IS NULL AND at_ms < ?"
+        try:
+            query = f"DELETE FROM entries WHERE {old} RETURNING account, id"  # noqa: S608 - constants
+            forgotten = self._db.execute(query, (before_ms,)).fetchall()
+        except sqlite3.Error as fault:
+            raise self._unusable(fault) from fault
+        if self._ids is not None:
+            self._ids.difference_update(map(hash, forgotten))
 
     def close(self) -> None:
         """Fold what is left, and let go of the files."""

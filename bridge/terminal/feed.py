@@ -41,6 +41,8 @@ class FeedTerminal:
         self._heard_ms = 0
         self._last: tuple[int, str] = (0, "")
         self._resync = False
+        # One login is one broker: its clock is known whoever feeds.
+        self._clock = BrokerClock()
         self._reset()
 
     # Terminal --------------------------------------------------------------------------------------------------------
@@ -124,7 +126,6 @@ class FeedTerminal:
         return whole
 
     def _reset(self) -> None:
-        self._clock = BrokerClock()
         self._symbols: dict[str, SymbolReport] = {}
         self._checks: dict[str, dict[str, MoneyCheck]] = {}
         self._bars = FeedBars(self._clock)

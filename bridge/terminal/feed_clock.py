@@ -8,8 +8,8 @@ MAX_TICK_LEAD_MS, MAX_TICK_AGE_MS = 5_000, 60_000
 
 RESOLUTION_MS = 5_000
 """TimeTradeServer counts whole seconds, and a message takes some time to arrive."""
-FADING_MS = 30_000
-"""How much of a silence counts for a broker's clock to have been set back."""
+SILENCE_MS = 10_000
+"""After so long without a message, what is then measured does not continue what was measured before."""
 LASTING_MS = 60_000
 """How long a smaller offset must be measured before it is one, and not a row of late messages."""
 
@@ -38,6 +38,8 @@ class BrokerClock:
         self._newest_tick = -1
         self._smaller: tuple[int, int] | None = None
         self._observed_ms = 0
+        self._recent = 0, 0
+        """Since when smaller leads are measured, and the largest of them."""
 
     @property
     def lead_ms(self) -> int:
@@ -65,12 +67,20 @@ class BrokerClock:
         if known is None or offset > known or self._has_lasted(offset, known, now_ms):
             self.offset_ms, self._from_server, self._smaller = offset, True, None
             self._lead_ms = server_ms - now_ms - offset
+            self._recent = now_ms, self._lead_ms
         elif offset == known:
             self._smaller = None
-            # A broker that sets its clock back is believed after a while: what was ahead fades by a hundredth.
-            faded = self._lead_ms - min(max(0, now_ms - self._observed_ms), FADING_MS) // 100
-            self._lead_ms = max(faded, server_ms - now_ms - known)
+            self._follow_lead(server_ms - now_ms - known, now_ms)
         self._observed_ms = now_ms
+
+    def _follow_lead(self, lead_ms: int, now_ms: int) -> None:
+        """A larger lead is that of a less late message; a smaller one is believed when no other came for a while."""
+        if now_ms - self._observed_ms > SILENCE_MS:
+            self._recent = now_ms, lead_ms
+        self._recent = self._recent[0], max(self._recent[1], lead_ms)
+        if lead_ms >= self._lead_ms or now_ms - self._recent[0] >= LASTING_MS:
+            self._lead_ms = self._recent[1]
+            self._recent = now_ms, lead_ms
 
     def _has_lasted(self, offset: int, known: int, now_ms: int) -> bool:
         if offset >= known:
