@@ -38,7 +38,7 @@ class BrokerClock:
         self._newest_tick = -1
         self._smaller: tuple[int, int] | None = None
         self._observed_ms = 0
-        self._recent = 0, 0
+        self._behind: tuple[int, int] | None = None
         """Since when smaller leads are measured, and the largest of them."""
 
     @property
@@ -67,7 +67,7 @@ class BrokerClock:
         if known is None or offset > known or self._has_lasted(offset, known, now_ms):
             self.offset_ms, self._from_server, self._smaller = offset, True, None
             self._lead_ms = server_ms - now_ms - offset
-            self._recent = now_ms, self._lead_ms
+            self._behind = None
         elif offset == known:
             self._smaller = None
             self._follow_lead(server_ms - now_ms - known, now_ms)
@@ -75,17 +75,21 @@ class BrokerClock:
 
     def _follow_lead(self, lead_ms: int, now_ms: int) -> None:
         """A larger lead is that of a less late message; a smaller one is believed when no other came for a while."""
-        if now_ms - self._observed_ms > SILENCE_MS:
-            self._recent = now_ms, lead_ms
-        self._recent = self._recent[0], max(self._recent[1], lead_ms)
-        if lead_ms >= self._lead_ms or now_ms - self._recent[0] >= LASTING_MS:
-            self._lead_ms = self._recent[1]
-            self._recent = now_ms, lead_ms
+        if lead_ms >= self._lead_ms:
+            self._lead_ms, self._behind = lead_ms, None
+            return
+        if self._behind is None or now_ms - self._observed_ms > SILENCE_MS:
+            self._behind = now_ms, lead_ms
+        since_ms, largest_ms = self._behind[0], max(self._behind[1], lead_ms)
+        self._behind = since_ms, largest_ms
+        if now_ms - since_ms >= LASTING_MS:
+            self._lead_ms, self._behind = largest_ms, None
 
     def _has_lasted(self, offset: int, known: int, now_ms: int) -> bool:
         if offset >= known:
             return False
-        if self._smaller is None or self._smaller[0] != offset:
+        silent = now_ms - self._observed_ms > SILENCE_MS
+        if self._smaller is None or self._smaller[0] != offset or silent:
             self._smaller = offset, now_ms
         return now_ms - self._smaller[1] >= LASTING_MS
 

@@ -596,3 +596,30 @@ def test_a_log_that_nobody_reads_stops_nothing(tmp_path: Path, reader_is: str) -
         assert daemon.poll() is None
         daemon.send_signal(signal.SIGTERM)
         assert daemon.wait(WAIT_S) == 0
+
+
+# Second review -------------------------------------------------------------------------------------------------------
+
+
+def test_a_margin_that_disagrees_stops_its_symbol_and_no_other(plain: PlainRig) -> None:
+    held = position_info(7, symbol="USDJPY", volume=0.1, price_open=150.0, price_current=150.0, sl=149.5)
+    check = {"symbol": "USDJPY", "side": "buy", "price_open": 150.0, "price_close": 149.0, "profit": -671.14}
+    plain.hear(
+        symbols=[symbol_info(), symbol_info("USDJPY")],
+        quotes=[
+            quote_info(time_msc=plain.clock.now_ms() + OFFSET),
+            quote_info("USDJPY", 150.0, 150.01, plain.clock.now_ms() + OFFSET),
+        ],
+        positions=[held],
+        checks=[{**check, "margin": 2_000.0}],
+    )
+    assert plain.size()["code"] is None
+    assert plain.size(symbol="USDJPY", stop_loss=149.5, take_profit=152.0)["code"] == "money_mismatch"
+
+
+def test_a_new_session_does_not_forget_the_brokers_clock(plain: PlainRig) -> None:
+    plain.hear()
+    late = plain.broker_fields(session="again")
+    plain.tick(300_000)
+    assert plain.ask(**late)["status"] == "ok"
+    assert plain.size()["code"] == "stale_account"

@@ -193,3 +193,12 @@ def test_a_tiny_hedge_earns_no_more_than_it_offsets() -> None:
     both = make_exposure("EURUSD", "sell", risk=110.0), make_exposure("XAUUSD", risk=1.0)
     apart = {"EURUSD": {"XAUUSD": 0.0}, "XAUUSD": {"EURUSD": 0.0}}
     assert factor(*both, table=apart) == pytest.approx(1.1)
+
+
+def test_a_hedge_that_others_offset_already_earns_only_what_is_left() -> None:
+    sell, buy = make_exposure("EURUSD", "sell", risk=1_000.0), make_exposure("EURUSD", "buy", risk=900.0)
+    assert factor(sell, buy) == pytest.approx(1 + 100 / 1_100)
+    # The same where the offset is only promised, and in two parts of which neither would do alone.
+    half = make_exposure("EURUSD", "buy", risk=500.0)
+    assert promised(half, held=(sell,)) == pytest.approx(1 + 500 / 1_100)
+    assert promised(half, half._replace(symbol="GBPUSD"), held=(sell,)) == pytest.approx(1 + 100 / 1_100)
