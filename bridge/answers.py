@@ -1,11 +1,12 @@
 """What each request means: from a decoded request and the account's desk to the reply and what it changes."""
 
 from importlib.metadata import version
+from operator import is_
 from typing import Any, NamedTuple
 
 import msgspec
 
-from bridge.desk import Desk
+from bridge.desk import Desk, PartNumbers
 from bridge.journal.records import AccountPart, CorrelationPart, Inputs, SymbolPart
 from bridge.journal.store import Journal
 from bridge.protocol import messages as wire
@@ -19,6 +20,7 @@ from sizing.ledger import Reservation, cents, end, fill
 from sizing.snapshot import AccountView, Signal, Snapshot
 
 VERSION = version("lotbridge")
+_encode = msgspec.msgpack.Encoder().encode
 _REFRESH_S = 0.02
 """How long a feed's message may make others wait for statistics; what is left is done between requests."""
 
@@ -202,7 +204,8 @@ def _reservation(name: str, desk: Desk) -> Reservation:
 
 
 def _inputs(signal: Signal, snapshot: Snapshot, desk: Desk, journal: Journal) -> bytes:
-    return msgspec.msgpack.encode(
+    account, symbol, correlation, policy = _part_numbers(snapshot, desk, journal)
+    return _encode(
         Inputs(
             signal=signal,
             now_ms=snapshot.now_ms,
@@ -212,14 +215,28 @@ def _inputs(signal: Signal, snapshot: Snapshot, desk: Desk, journal: Journal) ->
             conversion=snapshot.conversion,
             reserved=snapshot.reserved,
             next_rollover_ms=snapshot.next_rollover_ms,
-            account_part=journal.part(
-                lambda: AccountPart(snapshot.account, snapshot.firm), snapshot.account, snapshot.firm
-            ),
-            symbol_part=journal.part(lambda: SymbolPart(snapshot.symbol), snapshot.symbol),
-            correlation_part=journal.part(lambda: CorrelationPart(snapshot.correlation), snapshot.correlation),
-            policy_part=journal.part(lambda: desk.policy_part, desk.policy_part),
+            account_part=account,
+            symbol_part=symbol,
+            correlation_part=correlation,
+            policy_part=policy,
         )
     )
+
+
+def _part_numbers(snapshot: Snapshot, desk: Desk, journal: Journal) -> PartNumbers:
+    """The numbers of the large pieces of evidence; the desk keeps them until one of the pieces is another."""
+    name, pieces = snapshot.symbol.spec.name, (snapshot.account, snapshot.firm, snapshot.symbol, snapshot.correlation)
+    known = desk.part_numbers.get(name)
+    if known is not None and all(map(is_, known[0], pieces)):
+        return known[1]
+    numbers = (
+        journal.part(lambda: AccountPart(snapshot.account, snapshot.firm), snapshot.account, snapshot.firm),
+        journal.part(lambda: SymbolPart(snapshot.symbol), snapshot.symbol),
+        journal.part(lambda: CorrelationPart(snapshot.correlation), snapshot.correlation),
+        journal.part(lambda: desk.policy_part, desk.policy_part),
+    )
+    desk.part_numbers[name] = pieces, numbers
+    return numbers
 
 
 def _ok(kind: str, request: wire.Request, now_ms: int) -> dict[str, Any]:

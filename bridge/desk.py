@@ -33,6 +33,8 @@ _DAY_MS = 86_400_000
 _REFRESH_S = 0.003
 """How long statistics may be worked out between two requests."""
 
+PartNumbers = tuple[int, int, int, int]
+"""Account, symbol, correlation and policy."""
 _RestsOn = tuple[AccountView, SymbolView, FirmState, dict[str, dict[str, float]], tuple[Exposure, ...]]
 
 
@@ -57,6 +59,8 @@ class Desk:
         self._bounds = (0, 0)
         self._firm_key: tuple[AccountView, float | None, tuple[int, int]] | None = None
         self._firm: FirmState | None = None
+        self.part_numbers: dict[str, tuple[tuple[object, ...], PartNumbers]] = {}
+        """By symbol: the pieces of evidence that the journal holds, and their numbers there."""
         self._standings: dict[tuple[str, str], tuple[_RestsOn, Standing]] = {}
 
     def restore(self, changes: Iterable[bytes]) -> None:
