@@ -121,16 +121,15 @@ class Desk:
         """Raise the peak with equity, and lower it by what was paid out: a payout is no drawdown.
 
         Payouts are deals without a symbol that took money. Those of the first history ever seen are older than the
-        peak and do not count.
+        peak and do not count, nor do older deals that follow in later pieces: their tickets are lower.
         """
-        if report.deals is not self._operations_of:
+        if report.deals_since_ms is not None and report.deals is not self._operations_of:
             self._operations_of = report.deals
-            operations = [deal for deal in report.deals if not deal.symbol]
-            if self._last_operation is not None:
-                fresh = [deal.net for deal in operations if deal.ticket > self._last_operation]
+            last = self._last_operation
+            if last is not None:
+                fresh = (deal.net for deal in report.deals if not deal.symbol and deal.ticket > last)
                 self._peak_equity += sum(min(0.0, net) for net in fresh)
-            newest = max((deal.ticket for deal in operations), default=0)
-            self._last_operation = max(self._last_operation or 0, newest)
+            self._last_operation = max(last or 0, max((deal.ticket for deal in report.deals), default=0))
         self._peak_equity = max(self._peak_equity, report.account.equity)
 
     def state_changes(self, reservation: Reservation | None = None) -> bytes | None:

@@ -1,6 +1,7 @@
 """From what a terminal reports to what the engine reads. Figures are kept until the report they came from changes."""
 
 import time
+from collections import deque
 
 from bridge.market.recording import BarSeries
 from bridge.settings import AccountSettings
@@ -40,6 +41,7 @@ class Evidence:
         self._routes: dict[tuple[str, str], Route | None] = {}
         self._known_pairs: tuple[Pair, ...] = ()
         self._names: frozenset[str] = frozenset()
+        self._order: deque[str] = deque()
         self._correlation: dict[str, dict[str, float]] = {}
         self._classes: dict[str, tuple[str, str] | None] = {}
         self._due: set[str] = set()
@@ -60,7 +62,11 @@ class Evidence:
             self._names = names
             self._routes.clear()
             self._known_pairs = self._pairs()
-        for name in sorted(names):
+            self._order = deque(sorted(names))
+        for _ in range(len(self._order)):
+            # Each call goes on behind the symbol where the last one ended, so that none waits for ever.
+            name = self._order[0]
+            self._order.rotate(-1)
             if self._update_stats(name) or name in self._due:
                 self._due.discard(name)
                 self._correlate(name)

@@ -67,6 +67,10 @@ class Service:
             return self._handle(incoming)
         except JournalError as fault:
             return self._failed(incoming, fault)
+        except Exception:  # a defect here must neither stop the other accounts nor pass as an answer
+            self.events.append(Event("error", "defect", {"traceback": traceback.format_exc()}))
+            defect = ProtocolError("internal", "The daemon met a defect; its log has the details.")
+            return encode(error_reply(identify(defect, incoming.body), self._clock.now_ms()))
 
     def overloaded(self, incoming: Incoming) -> bytes:
         """The reply to a request that there was no time for."""
@@ -115,12 +119,6 @@ class Service:
             return self._handlers[type(request)](request, desk, incoming.body, now_ms)
         except ProtocolError as error:
             return self._refuse(identify(error, incoming.body), incoming, now_ms)
-        except JournalError:
-            raise
-        except Exception:  # a defect here must neither stop the other accounts nor pass as an answer
-            self.events.append(Event("error", "defect", {"traceback": traceback.format_exc()}))
-            defect = ProtocolError("internal", "The daemon met a defect; its log has the details.")
-            return encode(error_reply(identify(defect, incoming.body), now_ms))
 
     def _repeat(self, request: wire.Request, body: bytes, stored_request: bytes, stored_reply: bytes) -> bytes:
         """The stored reply, if the request is the stored one: the same bytes, or the same fields."""

@@ -76,7 +76,7 @@ class Changes(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reservations: tuple[Reservation, ...] = ()
     peak_equity: float | None = None
     last_operation: int | None = None
-    """Ticket of the newest payment in or out that the peak has taken into account."""
+    """Ticket of the newest deal whose payment, if it was one, the peak has taken into account."""
     day_start_ms: int | None = None
     day_anchor: float | None = None
 

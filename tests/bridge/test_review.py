@@ -501,6 +501,24 @@ def test_payouts_of_the_first_history_do_not_lower_the_peak(tmp_path: Path) -> N
     rig.close()
 
 
+def test_an_old_payout_in_a_later_piece_of_history_does_not_lower_the_peak(tmp_path: Path) -> None:
+    rig = PlainRig(tmp_path, account_settings(firm=NO_RULES))
+    trade = {**payout(1_000, -1.0), "symbol": "EURUSD", "position_id": 5, "volume": 1.0}
+    rig.hear(account_info=account_info(equity=90_000.0, balance=90_000.0), deals=[trade])
+    rig.hear(account_info=account_info(equity=90_000.0, balance=90_000.0), deals=[payout(500, 50_000.0)])
+    assert rig.size()["code"] == "drawdown_halt"
+    rig.close()
+
+
+def test_a_history_that_comes_after_the_account_does_not_lower_the_peak(tmp_path: Path) -> None:
+    rig = PlainRig(tmp_path, account_settings(firm=NO_RULES))
+    rig.hear(account_info=account_info(equity=90_000.0, balance=90_000.0), deals=None)
+    rig.tick(31_000)
+    rig.hear(session="again", account_info=account_info(equity=90_000.0), deals=[payout(900, 50_000.0)])
+    assert rig.size()["code"] == "drawdown_halt"
+    rig.close()
+
+
 # Pruned queries ------------------------------------------------------------------------------------------------------
 
 
@@ -623,3 +641,26 @@ def test_a_new_session_does_not_forget_the_brokers_clock(plain: PlainRig) -> Non
     plain.tick(300_000)
     assert plain.ask(**late)["status"] == "ok"
     assert plain.size()["code"] == "stale_account"
+
+
+def test_a_defect_even_in_answering_a_fault_is_internal(plain: PlainRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> bytes:
+        raise RuntimeError("broken")
+
+    plain.hear()
+    monkeypatch.setattr(type(plain.service), "_refuse", broken)
+    assert plain.ask(type="pang")["code"] == "internal"
+    assert any(event.name == "defect" for event in plain.service.events)
+    monkeypatch.undo()
+    granted(plain.size())
+
+
+def test_statistics_of_every_symbol_get_their_turn_however_short_it_is(plain: PlainRig) -> None:
+    names = [f"EURUSD.{letter}" for letter in "abcdef"]
+    bar = {"time": (NOW_MS + OFFSET) // 1_000 - 7_200, "open": 1.1, "high": 1.2, "low": 1.0, "close": 1.1}
+    bars = [{"symbol": name, "timeframe": "H1", "rates": [bar]} for name in names]
+    plain.hear(symbols=[symbol_info(name) for name in names], bars=bars)
+    evidence = plain.desks[0].evidence
+    for _ in names:
+        evidence.refresh(-1.0)
+    assert all(evidence._stats.get(name) is not None for name in names)
