@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from bridge.client import Client
+from bridge.evidence import Evidence
 from bridge.market.recording import BarSeries
 from bridge.statistics import market_stats
 from sizing.policy import Policy
@@ -660,7 +661,8 @@ def test_statistics_of_every_symbol_get_their_turn_however_short_it_is(plain: Pl
     bar = {"time": (NOW_MS + OFFSET) // 1_000 - 7_200, "open": 1.1, "high": 1.2, "low": 1.0, "close": 1.1}
     bars = [{"symbol": name, "timeframe": "H1", "rates": [bar]} for name in names]
     plain.hear(symbols=[symbol_info(name) for name in names], bars=bars)
-    evidence = plain.desks[0].evidence
+    # A fresh look: taking the message in has worked them all out already.
+    evidence = Evidence(plain.desks[0].settings, plain.desks[0].terminal)
     for _ in names:
         evidence.refresh(-1.0)
     assert all(evidence._stats.get(name) is not None for name in names)
