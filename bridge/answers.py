@@ -7,17 +7,18 @@ from typing import Any, NamedTuple
 import msgspec
 
 from bridge.desk import Desk, PartNumbers
-from bridge.journal.records import AccountPart, CorrelationPart, Inputs, SymbolPart
+from bridge.journal.records import AccountPart, CorrelationPart, DaysPart, Inputs, JointInputs, SymbolPart
 from bridge.journal.store import Journal
 from bridge.protocol import messages as wire
 from bridge.protocol.codec import ProtocolError
 from bridge.replies import NO_AGES, ages_of, signal_of, size_reply
 from bridge.terminal.feed import FeedConflict, FeedError, FeedTerminal
 from sizing import gates
+from sizing.caps.book import PORTFOLIO
 from sizing.decision import Decision
 from sizing.engine import size
 from sizing.ledger import Reservation, cents, end, fill
-from sizing.snapshot import AccountView, Signal, Snapshot
+from sizing.snapshot import AccountView, Portfolio, Signal, Snapshot
 
 VERSION = version("lotbridge")
 _encode = msgspec.msgpack.Encoder().encode
@@ -44,7 +45,7 @@ def size_answer(request: wire.SizeRequest, desk: Desk, journal: Journal, now_ms:
     if not isinstance(snapshot, Snapshot):
         decision, inputs, currency, ages = Decision(code=snapshot[0], message=snapshot[1]), None, "", NO_AGES
     else:
-        decision = size(signal, snapshot, desk.settings.policy, desk.standing(snapshot, request.side))
+        decision, snapshot = _decide(signal, snapshot, desk)
         inputs = _inputs(signal, snapshot, desk, journal)
         currency, ages = snapshot.account.account.currency, ages_of(snapshot)
     reservation = None
@@ -61,6 +62,16 @@ def size_answer(request: wire.SizeRequest, desk: Desk, journal: Journal, now_ms:
         expires_ms=None if reservation is None else reservation.expires_ms,
     )
     return SizeAnswer(reply, inputs, reservation)
+
+
+def _decide(signal: Signal, snapshot: Snapshot, desk: Desk) -> tuple[Decision, Snapshot]:
+    """The decision, and the snapshot it was made from: with the joint book where adding up all tails decided."""
+    policy, standing = desk.settings.policy, desk.standing(snapshot, signal.side, signal.magic)
+    decision = size(signal, snapshot, policy, standing)
+    if decision.binding != PORTFOLIO:
+        return decision, snapshot
+    joint = desk.with_portfolio(snapshot, signal.side)
+    return (decision, snapshot) if joint is None else (size(signal, joint, policy, standing), joint)
 
 
 def reserve(name: str, request: wire.SizeRequest, decision: Decision, now_ms: int, hold_ms: int) -> Reservation:
@@ -82,6 +93,8 @@ def reserve(name: str, request: wire.SizeRequest, decision: Decision, now_ms: in
         take_profit=decision.take_profit,
         order=request.order,
         magic=request.magic or 0,
+        entry=decision.entry or 0.0,
+        money_per_price=decision.money_per_price,
     )
 
 
@@ -219,7 +232,18 @@ def _inputs(signal: Signal, snapshot: Snapshot, desk: Desk, journal: Journal) ->
             symbol_part=symbol,
             correlation_part=correlation,
             policy_part=policy,
+            joint=None if snapshot.portfolio is None else _joint(snapshot.portfolio, journal),
         )
+    )
+
+
+def _joint(portfolio: Portfolio, journal: Journal) -> JointInputs:
+    own = portfolio.own
+    return JointInputs(
+        losses=portfolio.losses.tobytes(),
+        shortfall=portfolio.shortfall,
+        source=portfolio.source,
+        own_part=journal.part(lambda: DaysPart.of(own), own),
     )
 
 

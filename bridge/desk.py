@@ -1,16 +1,18 @@
 """One account's desk: its terminal, its evidence, its ledger, and what must be remembered across restarts."""
 
+import dataclasses
 from collections import OrderedDict
 from collections.abc import Iterable
 
 import msgspec
 
 from bridge.evidence import Evidence
+from bridge.joint import JointEvidence
 from bridge.journal.records import Changes, PolicyPart
 from bridge.settings import AccountSettings, policy_hash
 from bridge.terminal.base import AccountReport, Execution, Terminal
 from sizing.gates import Refusal
-from sizing.ledger import Fill, Ledger, Reservation, end, seen
+from sizing.ledger import Fill, Ledger, Reservation, end, leg_of, seen
 from sizing.prop.calendar import day_bounds
 from sizing.prop.evaluate import balance_at, firm_state
 from sizing.snapshot import (
@@ -25,6 +27,7 @@ from sizing.snapshot import (
     SymbolView,
 )
 from sizing.standing import Standing, stand
+from sizing.stats.joint import Leg
 
 _ENDED_REMEMBERED = 1_000
 _SEEN_WITHIN_MS = 2_000
@@ -46,6 +49,8 @@ class Desk:
         self.login = settings.login
         self.terminal = terminal
         self.evidence = Evidence(settings, terminal)
+        self.joint = JointEvidence(settings.policy.tail)
+        self._joint_wanted = False
         self.policy_hash = policy_hash(settings)
         self.policy_part = PolicyPart(settings.policy)
         self.ledger = Ledger()
@@ -61,7 +66,7 @@ class Desk:
         self._firm: FirmState | None = None
         self.part_numbers: dict[str, tuple[tuple[object, ...], PartNumbers]] = {}
         """By symbol: the pieces of evidence that the journal holds, and their numbers there."""
-        self._standings: dict[tuple[str, str], tuple[_RestsOn, Standing]] = {}
+        self._standings: dict[tuple[str, str, int | None], tuple[_RestsOn, Standing]] = {}
 
     def restore(self, changes: Iterable[bytes]) -> None:
         """Take over the state that the journal's changes lead to, oldest first; whatever was here before is dropped."""
@@ -97,6 +102,11 @@ class Desk:
         self.evidence.now_ms = now_ms
         self.evidence.refresh(_REFRESH_S)
         self.note_account(now_ms)
+        report = self.terminal.account()
+        if self._joint_wanted and report is not None:
+            # Playing the book through takes longer than an answer should: it is done before anybody asks again.
+            self.account_view(report)
+            self.joint.held(self.evidence.legs, self.evidence.day_moves())
 
     def note_account(self, now_ms: int) -> None:
         """Follow peak equity and the day's anchor in what the terminal last reported."""
@@ -190,19 +200,30 @@ class Desk:
             quote=quote,
             conversion=self.evidence.conversion(view.spec, fresh=True),
             firm=self.firm_state(account, now_ms),
-            correlation=self.evidence.correlation(),
+            correlation=self.evidence.correlations.table,
             reserved=self.ledger.exposures(),
             next_rollover_ms=self._next_rollover_ms(now_ms),
         )
 
-    def standing(self, snapshot: Snapshot, side: Side) -> Standing:
+    def with_portfolio(self, snapshot: Snapshot, side: Side) -> Snapshot | None:
+        """The snapshot with the book's joint scenarios; None where its symbol has too little history for that."""
+        self._joint_wanted = True
+        portfolio = self.joint.portfolio(
+            snapshot.symbol.spec.name, side, self.evidence.legs, self._reserved_legs(), self.evidence.day_moves()
+        )
+        return None if portfolio is None else dataclasses.replace(snapshot, portfolio=portfolio)
+
+    def _reserved_legs(self) -> list[Leg]:
+        return [leg_of(reservation) for reservation in self.ledger.reservations.values()]
+
+    def standing(self, snapshot: Snapshot, side: Side, magic: int = 0) -> Standing:
         """What requests for this symbol and side have in common; kept until what it rests on changes."""
-        key = snapshot.symbol.spec.name, side
+        key = snapshot.symbol.spec.name, side, magic if self.settings.policy.performance.per_strategy else None
         rests_on = snapshot.account, snapshot.symbol, snapshot.firm, snapshot.correlation, snapshot.reserved
         cached = self._standings.get(key)
         if cached is not None and _same(cached[0], rests_on):
             return cached[1]
-        standing = stand(snapshot, side, self.settings.policy)
+        standing = stand(snapshot, side, self.settings.policy, magic)
         self._standings[key] = rests_on, standing
         return standing
 

@@ -3,9 +3,10 @@
 import time
 from collections import deque
 
+from bridge.correlations import Correlations
 from bridge.market.recording import BarSeries
 from bridge.settings import AccountSettings
-from bridge.statistics import DAILY, market_stats
+from bridge.statistics import DAILY, DailyFigures, daily_figures, market_stats
 from bridge.terminal.base import AccountReport, SymbolReport, Terminal
 from sizing.book import PricedSymbol, assess
 from sizing.currency import Pair, Route, convert, find_route
@@ -17,12 +18,13 @@ from sizing.snapshot import (
     Deal,
     MarketStats,
     MoneyCheck,
+    Performance,
     Quote,
     SymbolSpec,
     SymbolView,
 )
-from sizing.stats.correlation import blend, synchronous_correlation
-from sizing.stats.performance import recent_performance
+from sizing.stats.joint import DayMoves, Leg
+from sizing.stats.performance import performance_by_magic, recent_performance
 
 _NAMES_REMEMBERED = 10_000
 
@@ -38,16 +40,20 @@ class Evidence:
         self._terminal = terminal
         self._views: dict[str, tuple[tuple[SymbolReport, MarketStats | None, bool], SymbolView | str]] = {}
         self._stats: dict[str, tuple[tuple[BarSeries | None, BarSeries | None], MarketStats | None]] = {}
+        self._daily: dict[str, tuple[BarSeries, DailyFigures]] = {}
         self._routes: dict[tuple[str, str], Route | None] = {}
         self._known_pairs: tuple[Pair, ...] = ()
         self._names: frozenset[str] = frozenset()
         self._order: deque[str] = deque()
-        self._correlation: dict[str, dict[str, float]] = {}
+        self.correlations = Correlations(lambda name: terminal.bars(name, DAILY), self._prior)
         self._classes: dict[str, tuple[str, str] | None] = {}
         self._due: set[str] = set()
         self._book_symbols: list[str] = []
         self._counted_deals: tuple[Deal, ...] | None = None
         self._performance = NO_TRADES
+        self._strategies: tuple[tuple[int, Performance], ...] = ()
+        self.legs: tuple[Leg, ...] = ()
+        """Open positions and pending orders one by one, as of the last `account_view`."""
         self._view: AccountView | None = None
         self._view_token: tuple[object, ...] = ()
 
@@ -69,7 +75,7 @@ class Evidence:
             self._order.rotate(-1)
             if self._update_stats(name) or name in self._due:
                 self._due.discard(name)
-                self._correlate(name)
+                self.correlations.update(name, sorted(self._names - {name}))
             if time.monotonic() - begun > budget_s:
                 return
 
@@ -108,9 +114,9 @@ class Evidence:
             self._rate(spec.currency_margin, currency, fresh=fresh),
         )
 
-    def correlation(self) -> dict[str, dict[str, float]]:
-        """Correlations by broker symbol; the same object until one changes."""
-        return self._correlation
+    def day_moves(self) -> dict[str, DayMoves]:
+        """What the next day may do to each symbol that has enough history."""
+        return {name: known[1].moves for name, known in self._daily.items() if known[1].moves is not None}
 
     def account_view(self, report: AccountReport, peak_equity: float) -> AccountView:
         """The account with its book priced and its last trades counted; the same object until something changes."""
@@ -120,9 +126,18 @@ class Evidence:
         self._book_symbols = _symbols_of(report)
         if report.deals is not self._counted_deals:
             self._counted_deals = report.deals
-            self._performance = recent_performance(report.deals, self._policy.performance.trades)
-        book = assess(report.account, report.positions, report.orders, self._priced(), self._policy.tail)
-        view = AccountView(account=report.account, peak_equity=peak_equity, book=book, performance=self._performance)
+            trades = self._policy.performance.trades
+            self._performance = recent_performance(report.deals, trades)
+            if self._policy.performance.per_strategy:
+                self._strategies = performance_by_magic(report.deals, trades)
+        book, self.legs = assess(report.account, report.positions, report.orders, self._priced(), self._policy.tail)
+        view = AccountView(
+            account=report.account,
+            peak_equity=peak_equity,
+            book=book,
+            performance=self._performance,
+            strategies=self._strategies,
+        )
         if self._view is None or self._view != view:
             self._view = view
         self._view_token = report, peak_equity, [self._terminal.quote(name) for name in self._book_symbols]
@@ -158,8 +173,18 @@ class Evidence:
         cached = self._stats.get(name)
         if cached is not None and cached[0][0] is bars[0] and cached[0][1] is bars[1]:
             return False
-        self._stats[name] = bars, market_stats(*bars, self._policy)
+        self._stats[name] = bars, market_stats(*bars, self._policy, self._figures(name, bars[1]))
         return cached is None or cached[0][1] is not bars[1]
+
+    def _figures(self, name: str, daily: BarSeries | None) -> DailyFigures | None:
+        """What the daily bars say; worked out anew only when a day has closed."""
+        if daily is None or not len(daily):
+            self._daily.pop(name, None)
+            return None
+        known = self._daily.get(name)
+        if known is None or known[0] is not daily:
+            known = self._daily[name] = daily, daily_figures(daily, self._policy)
+        return known[1]
 
     def _class_of(self, name: str) -> tuple[str, str] | None:
         """Class and canonical instrument of a symbol; the table's search is too slow for every request."""
@@ -225,17 +250,6 @@ class Evidence:
             return None
         return quote
 
-    def _correlate(self, name: str) -> None:
-        """Correlate one symbol with every other one that has been looked at; the table is replaced, never changed."""
-        own = self._terminal.bars(name, DAILY)
-        table = {key: dict(row) for key, row in self._correlation.items()}
-        for other in sorted(self._names - {name}):
-            value = blend(_measure(own, self._terminal.bars(other, DAILY)), self._prior(name, other))
-            if value is not None:
-                table.setdefault(name, {})[other] = value
-                table.setdefault(other, {})[name] = value
-        self._correlation = table
-
     def _prior(self, first: str, second: str) -> float | None:
         one, two = self._class_of(first), self._class_of(second)
         return None if one is None or two is None else self._table.prior(one[1], two[1])
@@ -254,9 +268,3 @@ def _says_something(check: MoneyCheck) -> bool:
 def _symbols_of(report: AccountReport) -> list[str]:
     held = {position.symbol for position in report.positions} | {order.symbol for order in report.orders}
     return sorted(held)
-
-
-def _measure(first: BarSeries | None, second: BarSeries | None) -> tuple[float, int] | None:
-    if first is None or second is None:
-        return None
-    return synchronous_correlation(first.time_ms, first.close, second.time_ms, second.close)

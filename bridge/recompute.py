@@ -7,7 +7,16 @@ import msgspec
 from bridge.answers import reserve
 from bridge.errors import JournalError
 from bridge.journal.reader import JournalReader
-from bridge.journal.records import AccountPart, Changes, CorrelationPart, Entry, Inputs, PolicyPart, SymbolPart
+from bridge.journal.records import (
+    AccountPart,
+    Changes,
+    CorrelationPart,
+    DaysPart,
+    Entry,
+    Inputs,
+    PolicyPart,
+    SymbolPart,
+)
 from bridge.protocol.codec import ProtocolError, decode_request, encode
 from bridge.protocol.messages import SizeReply, SizeRequest
 from bridge.replies import ages_of, signal_of, size_reply
@@ -97,6 +106,7 @@ def _evidence(reader: JournalReader, body: bytes) -> Evidence:
         reader.part(inputs.account_part, AccountPart),
         reader.part(inputs.symbol_part, SymbolPart),
         reader.part(inputs.correlation_part, CorrelationPart),
+        None if inputs.joint is None else reader.part(inputs.joint.own_part, DaysPart),
     )
     return Evidence(inputs.signal, snapshot, reader.part(inputs.policy_part, PolicyPart).policy)
 

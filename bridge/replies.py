@@ -34,6 +34,7 @@ def signal_of(request: SizeRequest) -> Signal:
         max_lots=request.max_lots,
         max_risk_pct=request.max_risk_pct,
         sent_ms=request.sent_ms,
+        magic=request.magic or 0,
     )
 
 

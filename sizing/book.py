@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sizing import money
 from sizing.policy import TailPolicy
@@ -17,7 +18,8 @@ from sizing.snapshot import (
     Side,
     SymbolSpec,
 )
-from sizing.stats.tail import assumed_tail
+from sizing.stats.joint import Leg
+from sizing.stats.tail import assumed_tail, measured_tail
 from sizing.symbols import SymbolClass
 
 
@@ -35,7 +37,7 @@ class PricedSymbol:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Leg:
+class _Found:
     """A position or pending order in the same terms: `start` is the price its loss counts from."""
 
     name: str
@@ -44,7 +46,15 @@ class _Leg:
     lots: float
     start: float
     sl: float | None
+    tp: float | None
     pending: bool
+
+
+class Assessment(NamedTuple):
+    """The book by symbol and side, and each position and order by itself; no legs where the book is unpriceable."""
+
+    book: Book
+    legs: tuple[Leg, ...]
 
 
 def assess(
@@ -53,21 +63,24 @@ def assess(
     orders: Sequence[PendingOrder],
     symbols: Mapping[str, PricedSymbol],
     tail: TailPolicy,
-) -> Book:
+) -> Assessment:
     """Price every position from its current price to its stop, and every pending order as if it were filled.
 
     Equity already holds what a position has lost so far, so risk counts from here. Money is in account currency.
     """
     exposures: dict[tuple[str, Side], Exposure] = {}
     pending: dict[tuple[str, Side], Exposure] = {}
-    for leg in _legs(positions, orders, symbols):
-        priced = symbols.get(leg.symbol)
-        exposure = "its symbol has no figures or no quote" if priced is None else _price(account, leg, priced, tail)
-        if isinstance(exposure, str):
-            return Book(unpriceable=f"{leg.name} in {leg.symbol}: {exposure}.")
-        sums, key = pending if leg.pending else exposures, (leg.symbol, leg.side)
+    legs = []
+    for found in _found(positions, orders, symbols):
+        priced = symbols.get(found.symbol)
+        price = "its symbol has no figures or no quote" if priced is None else _price(account, found, priced, tail)
+        if isinstance(price, str):
+            return Assessment(Book(unpriceable=f"{found.name} in {found.symbol}: {price}."), ())
+        exposure, leg = price
+        legs.append(leg)
+        sums, key = pending if found.pending else exposures, (found.symbol, found.side)
         sums[key] = merge(sums[key], exposure) if key in sums else exposure
-    return Book(exposures=tuple(exposures.values()), pending=tuple(pending.values()))
+    return Assessment(Book(exposures=tuple(exposures.values()), pending=tuple(pending.values())), tuple(legs))
 
 
 def merge(first: Exposure, second: Exposure) -> Exposure:
@@ -84,20 +97,20 @@ def merge(first: Exposure, second: Exposure) -> Exposure:
     )
 
 
-def _legs(
+def _found(
     positions: Sequence[Position], orders: Sequence[PendingOrder], symbols: Mapping[str, PricedSymbol]
-) -> list[_Leg]:
-    legs = []
+) -> list[_Found]:
+    found = []
     for position in positions:
         priced = symbols.get(position.symbol)
         start = position.price_current
         if priced is not None:
             # The quote may be newer than the position's report, or older: the one with more left to lose counts.
             start = max(start, priced.quote.bid) if position.side == "buy" else min(start, priced.quote.ask)
-        legs.append(
-            _Leg(
+        found.append(
+            _Found(
                 name=f"position {position.ticket}", symbol=position.symbol, side=position.side, lots=position.volume,
-                start=start, sl=position.sl, pending=False,
+                start=start, sl=position.sl, tp=position.tp, pending=False,
             )
         )  # fmt: skip
     for order in orders:
@@ -106,16 +119,16 @@ def _legs(
         if start <= 0 and priced is not None:
             # A market order in flight shows no price yet: it gets the quote's.
             start = priced.quote.ask if order.side == "buy" else priced.quote.bid
-        legs.append(
-            _Leg(
+        found.append(
+            _Found(
                 name=f"order {order.ticket}", symbol=order.symbol, side=order.side, lots=order.volume_current,
-                start=start, sl=order.sl, pending=True,
+                start=start, sl=order.sl, tp=order.tp, pending=True,
             )
         )  # fmt: skip
-    return legs
+    return found
 
 
-def _price(account: Account, leg: _Leg, priced: PricedSymbol, tail: TailPolicy) -> Exposure | str:
+def _price(account: Account, leg: _Found, priced: PricedSymbol, tail: TailPolicy) -> tuple[Exposure, Leg] | str:
     spec, stats, conversion = priced.spec, priced.stats, priced.conversion
     sign = 1 if leg.side == "buy" else -1
     if priced.mismatch is not None:
@@ -131,18 +144,43 @@ def _price(account: Account, leg: _Leg, priced: PricedSymbol, tail: TailPolicy) 
     if unit is None or notional is None or margin is None:
         return "its money per lot cannot be computed"
     distance = max(0.0, (leg.start - stop) * sign)
-    model = stats.tail if stats is not None and stats.tail is not None else assumed_tail(tail, stats, leg.start)
-    per_lot = distance * unit + _costs(priced, unit)
-    return Exposure(
+    costs = _costs(priced, unit)
+    per_lot = distance * unit + costs
+    worst = leg.lots * _worst_per_lot(leg, distance, unit, costs, stats, tail)
+    exposure = Exposure(
         leg.symbol,
         leg.side,
         positions=1,
         lots=leg.lots,
         risk=leg.lots * per_lot,
-        worst=leg.lots * (per_lot + model.gap_excess * unit),
+        worst=worst,
         notional=leg.lots * notional,
         margin=leg.lots * margin if leg.pending else 0.0,
     )
+    return exposure, Leg(
+        symbol=leg.symbol,
+        side=leg.side,
+        lots=leg.lots,
+        stop=distance,
+        near=min(distance, priced.quote.ask - priced.quote.bid) if leg.pending else 0.0,
+        target=None if leg.tp is None else max(0.0, (leg.tp - leg.start) * sign),
+        money=unit,
+        costs=costs,
+        worst=worst,
+        promised=leg.pending,
+    )
+
+
+def _worst_per_lot(
+    leg: _Found, distance: float, unit: float, costs: float, stats: MarketStats | None, policy: TailPolicy
+) -> float:
+    """The stop with what lies beyond it: the larger of the assumed gap, the measured one and the measured shortfall."""
+    model = stats.tail if stats is not None and stats.tail is not None else assumed_tail(policy, stats, leg.start)
+    gap, shortfall = model.gap_excess, 0.0
+    if stats is not None and stats.measured is not None:
+        figures = measured_tail(stats.measured, leg.side, distance, 1)
+        gap, shortfall = max(gap, figures.gap), figures.shortfall
+    return max(distance + gap, shortfall) * unit + costs
 
 
 def _costs(priced: PricedSymbol, unit: float) -> float:

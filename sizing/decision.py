@@ -25,8 +25,9 @@ class Decision(NamedTuple):
     """How many lots, and every step that led there. Refused when `code` is set; then `lots` is 0.
 
     Money is in account currency. `risk_per_lot` is what the size was computed with: the larger of the loss at the stop
-    and its expected shortfall. `risk_amount` (and `risk_percent` of equity) is the loss of all lots at the stop, with
-    costs. `worst_per_lot` adds the whole gap allowance, and `worst_case` is what the ledger reserves.
+    and its expected shortfall; `value_at_risk_per_lot` is what that shortfall lies beyond. `risk_amount` (and
+    `risk_percent` of equity) is the loss of all lots at the stop, with costs. `worst_per_lot` adds the whole gap
+    allowance, and `worst_case` is what the ledger reserves.
     """
 
     code: str | None = None
@@ -37,10 +38,13 @@ class Decision(NamedTuple):
     take_profit: float | None = None
     stop_loss_per_lot: float = 0.0
     shortfall_per_lot: float = 0.0
+    value_at_risk_per_lot: float = 0.0
     risk_per_lot: float = 0.0
     worst_per_lot: float = 0.0
     notional_per_lot: float = 0.0
     margin_per_lot: float = 0.0
+    money_per_price: float = 0.0
+    """Account currency per lot and 1.0 of price."""
     budget: float = 0.0
     risk_amount: float = 0.0
     worst_case: float = 0.0

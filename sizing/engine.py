@@ -4,6 +4,8 @@ import math
 
 from sizing import gates, prices, risk
 from sizing.caps import refusal_code
+from sizing.caps.book import PORTFOLIO
+from sizing.caps.joint import joint_room
 from sizing.caps.limits import request
 from sizing.decision import Decision, Factor
 from sizing.factors.account import dispersion
@@ -23,10 +25,10 @@ def size(signal: Signal, snapshot: Snapshot, policy: Policy, standing: Standing 
     """The largest volume that every limit allows, or 0 and the reason.
 
     Pure: the same values always give the same Decision. Never raises on values within their types' ranges. `standing`
-    spares work where the caller has kept `stand(snapshot, signal.side, policy)` from before; it changes no answer.
+    spares work where the caller has kept what `stand` returned before; it changes no answer.
     """
     if standing is None or not _holds(standing, signal, snapshot, policy):
-        standing = stand(snapshot, signal.side, policy)
+        standing = stand(snapshot, signal.side, policy, signal.magic)
     trade = Trade(signal, snapshot, policy, standing)
     refusal = (
         gates.evidence_refusal(signal, snapshot, policy.freshness)
@@ -43,6 +45,9 @@ def size(signal: Signal, snapshot: Snapshot, policy: Policy, standing: Standing 
     rooms = _rooms(trade, budget, base_lots)
     shares = 1.0, trade.risk_per_lot, trade.worst_per_lot, trade.notional_per_lot, trade.margin_per_lot
     ceilings, binding, runner_up = _ceilings(rooms, shares)
+    if rooms[binding].name == PORTFOLIO and snapshot.portfolio is not None:
+        rooms = joint_room(trade, rooms, ceilings)
+        ceilings, binding, runner_up = _ceilings(rooms, shares)
     lots = _round_down(trade, budget, rooms, shares, ceilings[binding] or 0.0)
     if lots == 0:
         refusal = _too_small(trade, rooms[binding], ceilings[binding] or 0.0)
@@ -56,10 +61,12 @@ def size(signal: Signal, snapshot: Snapshot, policy: Policy, standing: Standing 
         take_profit=signal.take_profit,
         stop_loss_per_lot=trade.loss_per_lot,
         shortfall_per_lot=trade.shortfall_per_lot,
+        value_at_risk_per_lot=trade.value_at_risk_per_lot,
         risk_per_lot=trade.risk_per_lot,
         worst_per_lot=trade.worst_per_lot,
         notional_per_lot=trade.notional_per_lot,
         margin_per_lot=trade.margin_per_lot,
+        money_per_price=trade.unit,
         budget=budget,
         risk_amount=amount,
         worst_case=lots * trade.worst_per_lot,
@@ -78,6 +85,7 @@ def _holds(standing: Standing, signal: Signal, snapshot: Snapshot, policy: Polic
     return (
         standing.side == signal.side
         and standing.symbol == snapshot.symbol.spec.name
+        and standing.magic in (None, signal.magic)
         and standing.stats is fresh_stats(snapshot, policy)
     )
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from sizing.snapshot import Exposure, OrderKind, Side
+from sizing.stats.joint import Leg
 
 State = Literal["reserved", "partly_open", "open", "released", "lapsed"]
 
@@ -48,6 +49,9 @@ class Reservation(NamedTuple):
     magic: int = 0
     state: State = "reserved"
     fills: tuple[Fill, ...] = ()
+    entry: float = 0.0
+    money_per_price: float = 0.0
+    """Account currency per lot and 1.0 of price; 0 where it was not kept."""
 
     @property
     def tickets(self) -> tuple[int, ...]:
@@ -141,6 +145,25 @@ def _add(sums: dict[tuple[str, Side], _Sum], reservation: Reservation, sign: int
         sums[key] = new
     else:
         del sums[key]
+
+
+def leg_of(reservation: Reservation) -> Leg:
+    """What a reservation still holds, as a part of the book. It may never be filled, so it can only lose."""
+    stop, money = abs(reservation.entry - reservation.stop_loss), reservation.money_per_price
+    per_lot = reservation.risk_cents / 100 / reservation.lots
+    return Leg(
+        symbol=reservation.symbol if money > 0 else "",
+        side=reservation.side,
+        lots=reservation.held_lots,
+        stop=stop,
+        near=0.0,
+        target=None,
+        money=money,
+        # Whatever the size was computed with beyond the stop counts as a cost: it is the larger figure.
+        costs=max(0.0, per_lot - stop * money),
+        worst=reservation.held_cents(reservation.worst_cents) / 100,
+        promised=True,
+    )
 
 
 def cents(money: float) -> int:

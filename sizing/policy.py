@@ -71,6 +71,7 @@ class PerformancePolicy(Checked):
     slope: float = param(3.0, "multiplier gained per unit of win rate", ge=0)
     floor: float = param(0.7, "multiplier", gt=0, le=1)
     ceiling: float = param(1.3, "multiplier", ge=1, le=2)
+    per_strategy: bool = param(False, "true: only trades with the request's magic number; false: all trades")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +149,13 @@ class TailPolicy(Checked):
     """The tail of a stop trade (step 11)."""
 
     level: float = param(0.95, "confidence level of the expected shortfall", gt=0.5, le=0.999)
+    interval: float = param(
+        0.9,
+        "confidence of the interval whose upper end is taken, both tails outside; 0 takes the middle",
+        ge=0,
+        le=0.99,
+    )
+    min_history: int = param(250, "daily bars behind the warm-up of 30; below, the assumed gap is taken", ge=100)
     gap_probability: float = param(
         0.01, "probability that a stop is gapped, where history is too short to tell", ge=0, le=1
     )
@@ -155,6 +163,17 @@ class TailPolicy(Checked):
     gap_excess_pct: float = param(0.5, "percent of the price, taken when there is no ATR either", ge=0, le=50)
     no_stop_stress_atr: float = param(
         0.0, "daily ATRs assumed lost by an open position without a stop; 0 refuses", ge=0, le=100
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditPolicy(Checked):
+    """What happens when forecast tails turn out to understate."""
+
+    min_forecasts: int = param(60, "days with a forecast per symbol before it is judged", ge=20)
+    forecasts: int = param(500, "newest days with a forecast that are judged, per symbol", ge=20, le=2000)
+    max_multiplier: float = param(
+        3.0, "multiplier of the expected shortfall, at most, when the tests reject it; 1 only reports", ge=1, le=10
     )
 
 
@@ -225,6 +244,7 @@ class Policy:
     stop: StopPolicy = field(default_factory=StopPolicy)
     cost: CostPolicy = field(default_factory=CostPolicy)
     tail: TailPolicy = field(default_factory=TailPolicy)
+    audit: AuditPolicy = field(default_factory=AuditPolicy)
     caps: CapPolicy = field(default_factory=CapPolicy)
     freshness: FreshnessPolicy = field(default_factory=FreshnessPolicy)
     money: MoneyPolicy = field(default_factory=MoneyPolicy)

@@ -4,7 +4,8 @@ import math
 
 from sizing import money
 from sizing.gates import Refusal
-from sizing.stats.tail import assumed_tail, shortfall
+from sizing.snapshot import MarketStats
+from sizing.stats.tail import assumed_tail, days_of, measured_tail, shortfall
 from sizing.trade import Trade
 
 DAY_MS = 86_400_000
@@ -30,19 +31,41 @@ def price(trade: Trade) -> Refusal | None:
     margin = money.margin_per_lot(spec, trade.signal.side, conversion, high, account.leverage)
     if unit <= 0 or margin is None or not math.isfinite(unit * high + margin):
         return "money_mismatch", f"Loss, face value or margin per lot of {spec.name} cannot be computed."
-    trade.loss_per_lot = loss = abs(entry - trade.stop_loss) * unit + _costs(trade, unit)
-    stats, tail_policy = trade.standing.stats, trade.policy.tail
-    tail = None if stats is None else stats.tail
-    if tail is None:
-        tail = assumed_tail(tail_policy, stats, entry)
-    gap = tail.gap_excess * unit
-    trade.shortfall_per_lot = shortfall(loss, tail.gap_probability, gap, tail_policy.level)
-    trade.risk_per_lot = max(loss, trade.shortfall_per_lot)
-    trade.worst_per_lot = max(trade.risk_per_lot, loss + gap)
+    trade.unit = unit
+    costs = _costs(trade, unit)
+    trade.loss_per_lot = abs(entry - trade.stop_loss) * unit + costs
+    _tail(trade, trade.standing.stats, costs)
     trade.notional_per_lot = high * unit_now
     trade.margin_per_lot = margin
-    trade.tail_source = tail.source
     return None
+
+
+def _tail(trade: Trade, stats: MarketStats | None, costs: float) -> None:
+    """Expected shortfall and worst case of one lot: measured where there is history, else by the policy's gap."""
+    policy, loss, unit = trade.policy.tail, trade.loss_per_lot, trade.unit
+    # Where no history tells, the worst of twenty trades is taken to end at its stop.
+    trade.value_at_risk_per_lot = loss
+    assumed = None if stats is None else stats.tail
+    if assumed is None:
+        assumed = assumed_tail(policy, stats, trade.entry)
+    gap = assumed.gap_excess
+    if stats is None or stats.measured is None:
+        tail, source = shortfall(loss, assumed.gap_probability, gap * unit, policy.level), assumed.source
+    else:
+        distance, near = trade.distance, trade.near
+        days = days_of(trade.signal.horizon_minutes or trade.policy.cost.horizon_minutes)
+        figures = measured_tail(stats.measured, trade.signal.side, distance - near, days)
+        tail, source = (figures.shortfall + near) * unit + costs, figures.source
+        gap = max(gap, figures.gap)
+        if figures.value_at_risk is not None:
+            trade.value_at_risk_per_lot = (figures.value_at_risk + near) * unit + costs
+    audit = trade.snapshot.symbol.audit
+    if audit is not None:
+        tail, source = tail * audit.multiplier, f"{source}; {audit.detail}"
+    trade.shortfall_per_lot = tail
+    trade.risk_per_lot = max(loss, tail)
+    trade.worst_per_lot = max(trade.risk_per_lot, loss + gap * unit)
+    trade.tail_source = source
 
 
 def _costs(trade: Trade, unit: float) -> float:

@@ -6,11 +6,15 @@ Money is in the account's currency, prices in the symbol's, times in integer mil
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sizing.symbols import SymbolClass
 
 Side = Literal["buy", "sell"]
 OrderKind = Literal["market", "pending"]
 Regime = Literal["trending", "ranging", "volatile"]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,8 @@ class Signal:
     max_lots: float | None = None
     max_risk_pct: float | None = None
     sent_ms: int | None = None
+    magic: int = 0
+    """The EA's number, by which its deals are told from those of others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +187,36 @@ class TailModel(NamedTuple):
     source: str
 
 
+class TailSide(NamedTuple):
+    """The measured tail of one side, in price, over the stops of a `StopTail`.
+
+    `shortfall` has a row for each horizon and one more for any longer one; a row holds the upper end of the expected
+    shortfall's interval at the lower and at the upper end of each bracket between two stops, the first from 0.
+    `value_at_risk` has a row for each horizon with a value at each stop. `gap` is the mean of what is lost beyond a
+    stop that is not filled at its price.
+    """
+
+    shortfall: tuple[tuple[float, ...], ...]
+    value_at_risk: tuple[tuple[float, ...], ...]
+    gap: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopTail:
+    """What a stop trade loses in its tail, measured on daily paths scaled to the volatility of now.
+
+    `stops` are distances in price, ascending; `horizons` are daily bars, ascending. Losses count from the bid where the
+    position is opened, without costs.
+    """
+
+    windows: int
+    horizons: tuple[int, ...]
+    stops: tuple[float, ...]
+    buy: TailSide
+    sell: TailSide
+    source: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarketStats:
     """Statistics of one symbol, computed when a bar closes. None where history is too short."""
@@ -195,16 +231,32 @@ class MarketStats:
     """Percentile (0 to 100) of today's daily ATR among the policy's lookback."""
     regime: Regime | Literal["normal"] | None = None
     tail: TailModel | None = None
+    """The policy's assumed gap, as prices of this symbol."""
+    measured: StopTail | None = None
+    """What history says of a stop trade's tail, where there is enough of it."""
 
 
 class Performance(NamedTuple):
-    """The last closed trades."""
+    """The last closed trades: how many, how many won, and what they earned after costs, in account currency."""
 
     trades: int
     wins: int
+    mean: float = 0.0
+    """Per trade."""
+    sharpe: float | None = None
+    """Mean over standard deviation of the trades, not annualized; None below two trades or without any deviation."""
+    profit_factor: float | None = None
+    """What was won over what was lost; None where nothing was lost."""
 
 
 NO_TRADES = Performance(0, 0)
+
+
+class TailAudit(NamedTuple):
+    """What comparing forecasts with outcomes has led to: the expected shortfall is multiplied, and why."""
+
+    multiplier: float
+    detail: str
 
 
 class Exposure(NamedTuple):
@@ -247,6 +299,8 @@ class AccountView:
     peak_equity: float
     book: Book = Book()
     performance: Performance = NO_TRADES
+    strategies: tuple[tuple[int, Performance], ...] = ()
+    """The same by magic number, where the policy judges each strategy by its own trades."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,6 +316,8 @@ class SymbolView:
     checked: bool = False
     """The terminal's own calculation was compared with ours, and agrees."""
     session_open: bool = True
+    audit: TailAudit | None = None
+    """Set where the forecasts of this symbol's tail were found to understate."""
 
 
 class RuleStatus(NamedTuple):
@@ -302,6 +358,31 @@ class FirmState:
     news: tuple[NewsWindow, ...] = ()
 
 
+class SideMoves(NamedTuple):
+    """One day of one side of a symbol as losses in price, (n,).
+
+    `landing` is where a stop between the last close and it is filled, `reached` the worst of the day.
+    """
+
+    landing: Floats
+    reached: Floats
+    close: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Portfolio:
+    """What is open, pending and reserved, over n days of history that all its symbols and the request's have in common.
+
+    `losses` (n,) are money lost by all of it, `shortfall` is their expected shortfall; `own` are the days of the
+    request's symbol and side.
+    """
+
+    losses: Floats
+    shortfall: float
+    own: SideMoves
+    source: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """One moment of one account and one symbol."""
@@ -321,3 +402,5 @@ class Snapshot:
     reserved: tuple[Exposure, ...] = ()
     next_rollover_ms: int | None = None
     """When the broker next charges swaps."""
+    portfolio: Portfolio | None = None
+    """Only where adding up all tails leaves the least room of all."""

@@ -24,6 +24,8 @@ class Standing:
 
     symbol: str
     side: Side
+    magic: int | None
+    """The strategy whose trades were looked at; None where that makes no difference."""
     stats: MarketStats | None
     refusal: Refusal | None
     regime: Factor
@@ -33,8 +35,8 @@ class Standing:
     open_risk: float
 
 
-def stand(snapshot: Snapshot, side: Side, policy: Policy) -> Standing:
-    """Work out gates, factors and rooms of one symbol and side."""
+def stand(snapshot: Snapshot, side: Side, policy: Policy, magic: int = 0) -> Standing:
+    """Work out gates, factors and rooms of one symbol and side, for the strategy of that magic number."""
     stats = fresh_stats(snapshot, policy)
     symbol = snapshot.symbol.spec.name
     view, table = snapshot.account, snapshot.correlation
@@ -50,12 +52,13 @@ def stand(snapshot: Snapshot, side: Side, policy: Policy) -> Standing:
     return Standing(
         symbol=symbol,
         side=side,
+        magic=magic if policy.performance.per_strategy else None,
         stats=stats,
         refusal=gates.standing_refusal(snapshot, side, policy),
         regime=classified_regime(policy.regime, stats),
         factors=(
             diversification(policy.diversification, books, with_held + with_promised, hedged),
-            performance(policy.performance, view.performance),
+            performance(policy.performance, view, magic),
             volatility(policy.volatility, stats),
             drawdown(policy.drawdown, view),
         ),

@@ -14,7 +14,7 @@ class Trade:
     __slots__ = (
         "account", "entry", "expected_return", "loss_per_lot", "margin_per_lot", "notional_per_lot", "policy",
         "reward_risk", "risk_per_lot", "shortfall_per_lot", "sign", "signal", "snapshot", "standing", "stop_loss",
-        "tail_source", "win_probability", "worst_per_lot",
+        "tail_source", "unit", "value_at_risk_per_lot", "win_probability", "worst_per_lot",
     )  # fmt: skip
 
     account: Account
@@ -28,6 +28,9 @@ class Trade:
     shortfall_per_lot: float
     stop_loss: float
     tail_source: str
+    unit: float
+    """Money per lot and 1.0 of price."""
+    value_at_risk_per_lot: float
     win_probability: float
     worst_per_lot: float
 
@@ -39,4 +42,16 @@ class Trade:
         self.account = snapshot.account.account
         self.sign = 1 if signal.side == "buy" else -1
         self.entry = self.stop_loss = 0.0
+        self.unit = self.value_at_risk_per_lot = 0.0
         self.loss_per_lot = self.shortfall_per_lot = self.risk_per_lot = self.worst_per_lot = 0.0
+
+    @property
+    def distance(self) -> float:
+        """From entry to stop, in price."""
+        return abs(self.entry - self.stop_loss)
+
+    @property
+    def near(self) -> float:
+        """How much earlier than by its bids the symbol reaches the stop: the spread, and what it may widen by."""
+        quote = self.snapshot.quote
+        return min(self.distance, (quote.ask - quote.bid) * (1.0 + self.policy.cost.spread_allowance))

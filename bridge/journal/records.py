@@ -2,11 +2,23 @@
 
 from typing import Literal
 
+import numpy as np
 from msgspec import Struct
 
 from sizing.ledger import Reservation
 from sizing.policy import Policy
-from sizing.snapshot import AccountView, Conversion, Exposure, FirmState, Quote, Signal, Snapshot, SymbolView
+from sizing.snapshot import (
+    AccountView,
+    Conversion,
+    Exposure,
+    FirmState,
+    Portfolio,
+    Quote,
+    SideMoves,
+    Signal,
+    Snapshot,
+    SymbolView,
+)
 
 
 class AccountPart(Struct, frozen=True):
@@ -34,7 +46,33 @@ class CorrelationPart(Struct, frozen=True):
     table: dict[str, dict[str, float]]
 
 
-Part = AccountPart | PolicyPart | SymbolPart | CorrelationPart
+class DaysPart(Struct, frozen=True):
+    """One symbol and side on the days of a portfolio: three columns of float64 as they lie in memory."""
+
+    landing: bytes
+    reached: bytes
+    close: bytes
+
+    @classmethod
+    def of(cls, moves: SideMoves) -> "DaysPart":
+        """The columns of these moves."""
+        return cls(*(np.ascontiguousarray(column).tobytes() for column in moves))
+
+    def moves(self) -> SideMoves:
+        """The moves as the engine saw them."""
+        return SideMoves(*(np.frombuffer(column) for column in (self.landing, self.reached, self.close)))
+
+
+Part = AccountPart | PolicyPart | SymbolPart | CorrelationPart | DaysPart
+
+
+class JointInputs(Struct, frozen=True, array_like=True):
+    """The book on joint scenarios, where a decision asked for it."""
+
+    losses: bytes
+    shortfall: float
+    source: str
+    own_part: int
 
 
 class Inputs(Struct, frozen=True, kw_only=True, array_like=True):
@@ -52,8 +90,11 @@ class Inputs(Struct, frozen=True, kw_only=True, array_like=True):
     symbol_part: int
     correlation_part: int
     policy_part: int
+    joint: JointInputs | None = None
 
-    def snapshot(self, account: AccountPart, symbol: SymbolPart, correlation: CorrelationPart) -> Snapshot:
+    def snapshot(
+        self, account: AccountPart, symbol: SymbolPart, correlation: CorrelationPart, days: DaysPart | None
+    ) -> Snapshot:
         """The snapshot as the engine saw it."""
         return Snapshot(
             now_ms=self.now_ms,
@@ -67,7 +108,14 @@ class Inputs(Struct, frozen=True, kw_only=True, array_like=True):
             correlation=correlation.table,
             reserved=self.reserved,
             next_rollover_ms=self.next_rollover_ms,
+            portfolio=None if self.joint is None or days is None else _portfolio(self.joint, days),
         )
+
+
+def _portfolio(joint: JointInputs, days: DaysPart) -> Portfolio:
+    return Portfolio(
+        losses=np.frombuffer(joint.losses), shortfall=joint.shortfall, own=days.moves(), source=joint.source
+    )
 
 
 class Changes(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -4,6 +4,8 @@ from sizing.policy import CapPolicy
 from sizing.rooms import NOTIONAL, RISK, WORST, Room
 from sizing.snapshot import Exposure, Side, Snapshot
 
+PORTFOLIO = "portfolio_shortfall"
+
 
 def daily_risk_budget(snapshot: Snapshot, policy: CapPolicy) -> float:
     """A share of the day's starting distance to the tightest daily rule; a share of equity where there is none."""
@@ -25,11 +27,19 @@ def concentration(
 
 
 def portfolio_shortfall(snapshot: Snapshot, policy: CapPolicy, exposures: tuple[Exposure, ...]) -> Room:
-    """Tail loss of the whole book. Without joint scenarios every tail is taken to come at once, which overstates it."""
-    room = snapshot.account.account.equity * policy.portfolio_shortfall_pct / 100
+    """Tail loss of the whole book, with every tail at once.
+
+    That overstates it: where this room is the smallest, the book's joint scenarios say how much (`caps.joint`).
+    """
+    room = portfolio_budget(snapshot, policy)
     at_risk = sum(exposure.worst for exposure in exposures)
-    detail = f"{room:.2f} less {at_risk:.2f} open (assumed: all at once)"
-    return Room("portfolio_shortfall", WORST, room - at_risk, detail)
+    detail = f"{room:.2f} less {at_risk:.2f} open (every tail at once)"
+    return Room(PORTFOLIO, WORST, room - at_risk, detail)
+
+
+def portfolio_budget(snapshot: Snapshot, policy: CapPolicy) -> float:
+    """Money that the whole book may lose in its tail."""
+    return snapshot.account.account.equity * policy.portfolio_shortfall_pct / 100
 
 
 def exposure(

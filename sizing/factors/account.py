@@ -6,17 +6,23 @@ from sizing.bands import band
 from sizing.decision import Factor
 from sizing.gates import drawdown_pct
 from sizing.policy import DispersionPolicy, DrawdownPolicy, PerformancePolicy
-from sizing.snapshot import AccountView, Performance
+from sizing.snapshot import NO_TRADES, AccountView
 
 
-def performance(policy: PerformancePolicy, recent: Performance) -> Factor:
-    """Linear in the win rate of the last closed trades."""
-    trades, wins = recent
+def performance(policy: PerformancePolicy, view: AccountView, magic: int) -> Factor:
+    """Linear in the win rate of the last closed trades: all of them, or those of one magic number."""
+    recent, whose = view.performance, ""
+    if policy.per_strategy:
+        recent, whose = dict(view.strategies).get(magic, NO_TRADES), f" of magic {magic}"
+    trades, wins = recent.trades, recent.wins
     if trades < policy.min_trades:
-        return Factor("performance", 1.0, f"{trades} closed trades, {policy.min_trades} needed")
+        return Factor("performance", 1.0, f"{trades} closed trades{whose}, {policy.min_trades} needed")
     value = policy.base + (wins / trades - policy.pivot) * policy.slope
+    factor = "" if recent.profit_factor is None else f", profit factor {recent.profit_factor:.2f}"
     return Factor(
-        "performance", max(policy.floor, min(policy.ceiling, value)), f"{wins} of the last {trades} trades won"
+        "performance",
+        max(policy.floor, min(policy.ceiling, value)),
+        f"{wins} of the last {trades} trades{whose} won{factor}",
     )
 
 

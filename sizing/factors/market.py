@@ -4,6 +4,7 @@ from sizing.bands import band
 from sizing.decision import Factor
 from sizing.policy import MarketScorePolicy, RegimePolicy, VolatilityPolicy
 from sizing.snapshot import MarketStats, Regime
+from sizing.stats.volatility import volatility_regime
 
 
 def given_regime(policy: RegimePolicy, regime: Regime) -> Factor:
@@ -36,7 +37,9 @@ def volatility(policy: VolatilityPolicy, stats: MarketStats | None) -> Factor:
     if stats is None or stats.atr_percentile is None:
         return Factor("volatility", 1.0, "unknown: too little history")
     value = band(stats.atr_percentile, policy.percentiles, policy.factors)
-    return Factor("volatility", value, f"daily ATR at percentile {stats.atr_percentile:.0f} of {policy.lookback}")
+    percentile = stats.atr_percentile
+    name = volatility_regime(percentile, policy.percentiles)
+    return Factor("volatility", value, f"{name}: daily ATR at percentile {percentile:.0f} of {policy.lookback}")
 
 
 def _regime_value(policy: RegimePolicy, regime: Regime) -> float:

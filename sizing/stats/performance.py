@@ -1,14 +1,15 @@
 """How the last trades went."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 
-from sizing.snapshot import Deal, Performance
+from sizing.snapshot import NO_TRADES, Deal, Performance
 
 _OUT = (1, 2, 3)
 
 
-def recent_performance(deals: Sequence[Deal], trades: int) -> Performance:
-    """Wins among the last `trades` closed positions, by what all deals of each position earned after costs.
+def recent_performance(deals: Iterable[Deal], trades: int) -> Performance:
+    """The last `trades` closed positions, by what all deals of each position earned after costs.
 
     A position counts once, when its volume is all out. Balance operations have no position and do not count.
     """
@@ -26,5 +27,32 @@ def recent_performance(deals: Sequence[Deal], trades: int) -> Performance:
         if deal.entry in _OUT and volume[key] < 0.005:
             closed.pop(key, None)
             closed[key] = None
-    last = list(closed)[-trades:]
-    return Performance(len(last), sum(net[key] > 0 for key in last))
+    return _summed([net[key] for key in list(closed)[-trades:]])
+
+
+def performance_by_magic(deals: Sequence[Deal], trades: int) -> tuple[tuple[int, Performance], ...]:
+    """`recent_performance` of each magic number that opened positions, ascending.
+
+    A position belongs to the number of its first deal: closed by hand it has another one in its last.
+    """
+    owner: dict[int, int] = {}
+    own: dict[int, list[Deal]] = {}
+    for deal in deals:
+        if deal.symbol and deal.position_id:
+            own.setdefault(owner.setdefault(deal.position_id, deal.magic), []).append(deal)
+    return tuple((magic, recent_performance(own[magic], trades)) for magic in sorted(own))
+
+
+def _summed(results: Sequence[float]) -> Performance:
+    count = len(results)
+    if count == 0:
+        return NO_TRADES
+    mean, lost = math.fsum(results) / count, -math.fsum(result for result in results if result < 0)
+    deviation = math.sqrt(math.fsum((result - mean) ** 2 for result in results) / (count - 1)) if count > 1 else 0.0
+    return Performance(
+        trades=count,
+        wins=sum(result > 0 for result in results),
+        mean=mean,
+        sharpe=mean / deviation if deviation > 0 else None,
+        profit_factor=math.fsum(result for result in results if result > 0) / lost if lost > 0 else None,
+    )

@@ -1,0 +1,55 @@
+"""The portfolio's room where the book and the trade are looked at on the same days."""
+
+import math
+
+import numpy as np
+
+from sizing.caps.book import PORTFOLIO, portfolio_budget
+from sizing.rooms import LOTS, Room
+from sizing.snapshot import Floats, Portfolio, Snapshot
+from sizing.stats.joint import Leg, largest, leg_losses
+from sizing.trade import Trade
+
+
+def joint_room(trade: Trade, rooms: tuple[Room, ...], ceilings: tuple[float | None, ...]) -> tuple[Room, ...]:
+    """The rooms with the portfolio's own in lots: what its joint scenarios leave, never less than before.
+
+    Only asked for where adding up all tails leaves the least; otherwise the answer would be the same.
+    """
+    portfolio = trade.snapshot.portfolio
+    if portfolio is None:
+        return rooms
+    at = next(index for index, room in enumerate(rooms) if room.name == PORTFOLIO)
+    others = min((lots for index, lots in enumerate(ceilings) if index != at and lots is not None), default=math.inf)
+    solved = _solve(trade, trade.snapshot, portfolio, others)
+    return (*rooms[:at], solved, *rooms[at + 1 :])
+
+
+def _solve(trade: Trade, snapshot: Snapshot, portfolio: Portfolio, others: float) -> Room:
+    """The room in lots; None where the other ceilings are reached first."""
+    budget, level = portfolio_budget(snapshot, trade.policy.caps), trade.policy.tail.level
+    detail = f"{budget:.2f}, of which {portfolio.shortfall:.2f} open ({portfolio.source})"
+    if portfolio.shortfall >= budget:
+        return Room(PORTFOLIO, LOTS, 0.0, detail)
+    lots = largest(portfolio.losses, _losses(trade, portfolio), budget, level, others)
+    return Room(PORTFOLIO, LOTS, lots, detail)
+
+
+def _losses(trade: Trade, portfolio: Portfolio) -> Floats:
+    """What one lot of the trade loses on each day of the portfolio's."""
+    target = trade.signal.take_profit
+    leg = Leg(
+        symbol=trade.signal.symbol,
+        side=trade.signal.side,
+        lots=1.0,
+        stop=trade.distance,
+        near=trade.near,
+        target=None if target is None else abs(target - trade.entry),
+        money=trade.unit,
+        costs=trade.loss_per_lot - trade.distance * trade.unit,
+        worst=trade.worst_per_lot,
+        promised=trade.signal.order == "pending",
+    )
+    losses = leg_losses(leg, portfolio.own)
+    audit = trade.snapshot.symbol.audit
+    return losses if audit is None else np.where(losses > 0, losses * audit.multiplier, losses)

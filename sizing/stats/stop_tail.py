@@ -1,0 +1,191 @@
+"""The tail of a stop trade as a table over the stop's distance, so that a request only interpolates.
+
+Between two distances of the grid the table never understates what the windows themselves say. For each bracket from a
+to b every window gets a loss that is not smaller than its own at any stop s in the bracket and is convex in s: a window
+that reaches a counts as stopped at s, or where the worst opening that any stop in the bracket would have met has put
+it. The expected shortfall of such losses is convex in s too, so a straight line between its values at a and b lies
+above it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sizing.policy import TailPolicy
+from sizing.snapshot import Side, StopTail, TailSide
+from sizing.stats.resampling import REPLICATES, block_counts, block_sums
+from sizing.stats.shortfall import fit_pareto, peaks_over_threshold, tail_means
+from sizing.stats.windows import Moves, step
+
+Floats = NDArray[np.float64]
+
+HORIZONS = (1, 2, 5, 10, 20)
+"""Daily bars a trade may live; a request's horizon is rounded up, and beyond the last every trade ends at its stop."""
+_MULTIPLES = tuple(round(0.05 * (8.0 / 0.05) ** (i / 15), 4) for i in range(16))
+"""Stops of the grid, in daily ATRs."""
+_THRESHOLDS = (1.0, 0.5, 0.2)
+"""Shares of the stop at which a replicate's shortfall is read; the lowest of the three is at least the true one."""
+_LEAST_EXCEEDANCES = 50
+_LEAST_STOPPED = 100
+
+
+def stop_tail(path: Moves, atr: float, policy: TailPolicy) -> StopTail | None:
+    """The table for a symbol whose daily ATR is `atr`, in price; None where there are too few windows."""
+    if len(path) < policy.min_history or not atr > 0:
+        return None
+    stops = np.array(_MULTIPLES) * atr
+    sides = {side: _side(path, side, stops, policy) for side in ("buy", "sell")}
+    return StopTail(
+        windows=len(path),
+        horizons=HORIZONS,
+        stops=tuple(stops.tolist()),
+        buy=sides["buy"],
+        sell=sides["sell"],
+        source=f"{len(path)} daily paths",
+    )
+
+
+class _Bracket(NamedTuple):
+    """Columns (brackets, 1): from `low` to `high`, in volatilities."""
+
+    low: Floats
+    high: Floats
+
+
+def _side(path: Moves, side: Side, stops: Floats, policy: TailPolicy) -> TailSide:
+    grid = stops / path.unit
+    bracket = _Bracket(np.concatenate(([0.0], grid[:-1]))[:, None], grid[:, None])
+    reached = np.zeros(len(path))
+    landed = np.full((len(grid), len(path)), -np.inf)
+    tables, at_risk, gaps = [], [], None
+    for ahead in range(HORIZONS[-1]):
+        bar = step(path, side, ahead)
+        size = len(bar.close)
+        _land(landed, bar.landing, reached, bracket)
+        reached[:size] = np.maximum(reached[:size], bar.reached)
+        if ahead == 0:
+            gaps = _mean_gaps(landed, bracket.high)
+        if ahead + 1 in HORIZONS:
+            table, value_at_risk = _evaluate(reached[:size], landed[:, :size], bar.close, bracket, policy)
+            tables.append(table)
+            at_risk.append(value_at_risk)
+    tables.append(_until_stopped(reached, landed, bracket, policy.level))
+    unit = path.unit
+    return TailSide(
+        shortfall=tuple(tuple((table * unit).tolist()) for table in tables),
+        value_at_risk=tuple(tuple((values * unit).tolist()) for values in at_risk),
+        gap=tuple((gaps * unit).tolist()) if gaps is not None else (),
+    )
+
+
+def _land(landed: Floats, landing: Floats, reached: Floats, bracket: _Bracket) -> None:
+    """Note where this bar would fill a stop of each bracket that nothing has reached before."""
+    rows = np.flatnonzero((landing > reached[: len(landing)]) & (landing > 0))
+    if not len(rows):
+        return
+    where, before = landing[rows], reached[rows]
+    meets = (where >= bracket.low) & (before < bracket.high)
+    landed[:, rows] = np.maximum(landed[:, rows], np.where(meets, where, -np.inf))
+
+
+def _evaluate(
+    reached: Floats, landed: Floats, close: Floats, bracket: _Bracket, policy: TailPolicy
+) -> tuple[Floats, Floats]:
+    """Shortfalls at both ends of every bracket, in turn and never falling, and the value at risk at its upper end."""
+    stopped = reached >= bracket.low
+    _, at_low, _ = _tails(stopped, landed, close, bracket.low, policy)
+    value_at_risk, at_high, upper = _tails(stopped, landed, close, bracket.high, policy)
+    upper = np.maximum(upper, _fitted(landed, bracket.high[:, 0], policy.level))
+    margin = np.maximum(upper - at_high, 0.0)
+    margin = np.maximum(margin, np.concatenate((margin[:1], margin[:-1])))
+    ends = np.column_stack((at_low + margin, at_high + margin)).ravel()
+    return np.maximum.accumulate(ends), value_at_risk
+
+
+def _tails(
+    stopped: NDArray[np.bool_], landed: Floats, close: Floats, stop: Floats, policy: TailPolicy
+) -> tuple[Floats, Floats, Floats]:
+    """Value at risk, expected shortfall and the upper end of its interval for one stop per row: (brackets,) each.
+
+    Where the tail holds stopped windows only, and not all of them gaps, its first loss is the stop itself: then the
+    sums of what lies beyond do, and nothing has to be put in order.
+    """
+    tail, size = 1.0 - policy.level, stopped.shape[-1]
+    beyond = np.where(stopped, np.maximum(landed - stop, 0.0), 0.0)
+    gapped = np.count_nonzero(beyond, axis=1)
+    plain = (np.count_nonzero(stopped, axis=1) > tail * size) & (gapped <= tail * size)
+    at_risk = stop[:, 0].copy()
+    shortfall = at_risk + beyond.sum(axis=1) / (tail * size)
+    upper = np.empty_like(at_risk)
+    upper[plain] = _interval_end(beyond[plain], stop[plain], (1.0,), policy)
+    rest = np.flatnonzero(~plain)
+    if len(rest):
+        losses = np.where(stopped[rest], np.maximum(stop[rest], landed[rest]), close)
+        at_risk[rest], shortfall[rest] = tail_means(losses, policy.level)
+        upper[rest] = _interval_end(losses - stop[rest], stop[rest], _THRESHOLDS, policy)
+    return at_risk, shortfall, upper
+
+
+def _interval_end(beyond: Floats, stop: Floats, thresholds: tuple[float, ...], policy: TailPolicy) -> Floats:
+    """Upper end of the block-bootstrap interval of the expected shortfall of each row of losses less the stop.
+
+    A replicate's shortfall is at most `v + mean((loss - v)+) / (1 - level)` whatever v is (Rockafellar and Uryasev,
+    2000), so the smallest at fixed v overstates it, and never falls where a loss rises.
+    """
+    size = beyond.shape[-1]
+    best = np.full((len(beyond), REPLICATES), np.inf)
+    for share in thresholds:
+        sums = block_sums(np.maximum(beyond + (1.0 - share) * stop, 0.0))
+        means = share * stop + sums @ block_counts(sums.shape[-1]) / (size * (1.0 - policy.level))
+        np.minimum(best, means, out=best)
+    rank = int(np.ceil((1.0 + policy.interval) / 2 * REPLICATES)) - 1
+    result: Floats = np.partition(best, rank, axis=-1)[:, rank]
+    return result
+
+
+def _fitted(landed: Floats, stops: Floats, level: float) -> Floats:
+    """Shortfall where a generalized Pareto distribution stands for what is lost beyond each stop, if enough is."""
+    size = landed.shape[-1]
+    result = np.full(len(stops), -np.inf)
+    for index, stop in enumerate(stops.tolist()):
+        excesses = landed[index][landed[index] > stop] - stop
+        if len(excesses) < _LEAST_EXCEEDANCES:
+            continue
+        tail = fit_pareto(excesses)
+        if tail is None:
+            continue
+        share = len(excesses) / size
+        if share > 1.0 - level:
+            result[index] = peaks_over_threshold(stop, tail, size, len(excesses), level)[1]
+        else:
+            result[index] = stop + share / (1.0 - level) * tail.mean
+    return result
+
+
+def _until_stopped(reached: Floats, landed: Floats, bracket: _Bracket, level: float) -> Floats:
+    """Shortfalls at both ends of every bracket among the trades that have ended at their stop.
+
+    Whatever does not end there loses less, so this holds for any horizon. Where few windows reach a stop, what lies
+    beyond it is taken from the widest stop that enough of them reach.
+    """
+    count = np.count_nonzero(reached >= bracket.high, axis=1)
+    enough = count >= _LEAST_STOPPED
+    counted = (1.0 - level) * np.maximum(count, 1)
+    stopped = reached >= bracket.low
+    ends = []
+    for edge in (bracket.low, bracket.high):
+        beyond = np.where(stopped, np.maximum(landed - edge, 0.0), 0.0).sum(axis=1) / counted
+        ends.append(np.where(enough, beyond, 0.0))
+    last = int(np.flatnonzero(enough)[-1]) if enough.any() else 0
+    for beyond in ends:
+        beyond[last + 1 :] = max(ends[0][last], ends[1][last])
+    table = np.column_stack((ends[0] + bracket.low[:, 0], ends[1] + bracket.high[:, 0])).ravel()
+    return np.maximum.accumulate(table)
+
+
+def _mean_gaps(landed: Floats, high: Floats) -> Floats:
+    """Mean of what one bar loses beyond each stop where it does not fill it at its price."""
+    beyond = np.maximum(landed - high, 0.0)
+    means: Floats = beyond.sum(axis=1) / np.maximum(np.count_nonzero(beyond, axis=1), 1)
+    return means
