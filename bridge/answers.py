@@ -14,11 +14,14 @@ from bridge.protocol.codec import ProtocolError
 from bridge.replies import NO_AGES, ages_of, signal_of, size_reply
 from bridge.terminal.feed import FeedConflict, FeedError, FeedTerminal
 from sizing import gates
+from sizing.audit import Forecast
 from sizing.caps.book import PORTFOLIO
 from sizing.decision import Decision
 from sizing.engine import size
 from sizing.ledger import Reservation, cents, end, fill
+from sizing.policy import Policy
 from sizing.snapshot import AccountView, Portfolio, Signal, Snapshot
+from sizing.stats.tail import days_of
 
 VERSION = version("lotbridge")
 _encode = msgspec.msgpack.Encoder().encode
@@ -32,6 +35,7 @@ class SizeAnswer(NamedTuple):
     reply: wire.SizeReply
     inputs: bytes | None
     reservation: Reservation | None
+    forecast: Forecast | None = None
 
 
 def size_answer(request: wire.SizeRequest, desk: Desk, journal: Journal, now_ms: int) -> SizeAnswer:
@@ -48,8 +52,9 @@ def size_answer(request: wire.SizeRequest, desk: Desk, journal: Journal, now_ms:
         decision, snapshot = _decide(signal, snapshot, desk)
         inputs = _inputs(signal, snapshot, desk, journal)
         currency, ages = snapshot.account.account.currency, ages_of(snapshot)
-    reservation = None
-    if decision.lots > 0 and not request.dry_run:
+    reservation = forecast = None
+    if decision.lots > 0 and not request.dry_run and isinstance(snapshot, Snapshot):
+        forecast = _forecast(f"{seq}", signal, snapshot, decision, desk.settings.policy)
         reservation = reserve(f"r{seq}", request, decision, now_ms, desk.settings.policy.freshness.reservation_ms)
     reply = size_reply(
         request.id,
@@ -61,7 +66,7 @@ def size_answer(request: wire.SizeRequest, desk: Desk, journal: Journal, now_ms:
         reservation=None if reservation is None else reservation.id,
         expires_ms=None if reservation is None else reservation.expires_ms,
     )
-    return SizeAnswer(reply, inputs, reservation)
+    return SizeAnswer(reply, inputs, reservation, forecast)
 
 
 def _decide(signal: Signal, snapshot: Snapshot, desk: Desk) -> tuple[Decision, Snapshot]:
@@ -72,6 +77,26 @@ def _decide(signal: Signal, snapshot: Snapshot, desk: Desk) -> tuple[Decision, S
         return decision, snapshot
     joint = desk.with_portfolio(snapshot, signal.side)
     return (decision, snapshot) if joint is None else (size(signal, joint, policy, standing), joint)
+
+
+def _forecast(number: str, signal: Signal, snapshot: Snapshot, decision: Decision, policy: Policy) -> Forecast:
+    """What the decision says about its trade's tail, to be compared with what happens."""
+    entry, stop, audit = decision.entry or 0.0, decision.stop_loss or 0.0, snapshot.symbol.audit
+    return Forecast(
+        decision=f"d{number}",
+        reservation=f"r{number}",
+        symbol=signal.symbol,
+        side=signal.side,
+        at_ms=snapshot.now_ms,
+        entry=entry,
+        stop_loss=stop,
+        spread=snapshot.quote.ask - snapshot.quote.bid,
+        days=days_of(signal.horizon_minutes or policy.cost.horizon_minutes),
+        money=decision.money_per_price,
+        costs=decision.stop_loss_per_lot - abs(entry - stop) * decision.money_per_price,
+        value_at_risk=decision.value_at_risk_per_lot,
+        shortfall=decision.shortfall_per_lot / (1.0 if audit is None else audit.multiplier),
+    )
 
 
 def reserve(name: str, request: wire.SizeRequest, decision: Decision, now_ms: int, hold_ms: int) -> Reservation:

@@ -9,6 +9,7 @@ import zmq
 from bridge.auth import Authentication
 from bridge.clock import Clock, ScaledClock, SteppedClock, SystemClock
 from bridge.desk import Desk
+from bridge.history import BarKeeper, history_folder
 from bridge.journal.store import Journal
 from bridge.log import Log
 from bridge.market.broker import SimulatedBroker
@@ -55,6 +56,7 @@ def daemon(
             permissions=auth.permissions,
             log=log,
             keep_queries_hours=settings.journal.keep_queries_hours,
+            keepers=[BarKeeper(history_folder(settings.journal.path, desk.login), desk.terminal) for desk in desks],
         )
 
 

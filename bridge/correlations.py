@@ -13,8 +13,7 @@ _BREAKS_KEPT = 1_000
 class BrokenPair(NamedTuple):
     """Two symbols that have begun to move together unlike before."""
 
-    first: str
-    second: str
+    symbols: tuple[str, str]
     found: Break
 
 
@@ -54,4 +53,4 @@ class Correlations:
             self._broken.discard(pair)
         elif pair not in self._broken:
             self._broken.add(pair)
-            self.breaks.append(BrokenPair(*pair, found))
+            self.breaks.append(BrokenPair(pair, found))

@@ -6,11 +6,13 @@ from collections.abc import Iterable
 
 import msgspec
 
+from bridge.auditor import Auditor
 from bridge.evidence import Evidence
 from bridge.joint import JointEvidence
 from bridge.journal.records import Changes, PolicyPart
 from bridge.settings import AccountSettings, policy_hash
 from bridge.terminal.base import AccountReport, Execution, Terminal
+from sizing.audit import Forecast, Outcome
 from sizing.gates import Refusal
 from sizing.ledger import Fill, Ledger, Reservation, end, leg_of, seen
 from sizing.prop.calendar import day_bounds
@@ -48,7 +50,8 @@ class Desk:
         self.settings = settings
         self.login = settings.login
         self.terminal = terminal
-        self.evidence = Evidence(settings, terminal)
+        self.auditor = Auditor(settings.policy)
+        self.evidence = Evidence(settings, terminal, self.auditor.audits)
         self.joint = JointEvidence(settings.policy.tail)
         self._joint_wanted = False
         self.policy_hash = policy_hash(settings)
@@ -72,6 +75,7 @@ class Desk:
         """Take over the state that the journal's changes lead to, oldest first; whatever was here before is dropped."""
         self.ledger = Ledger()
         self._ended.clear()
+        self.auditor.clear()
         decode = msgspec.msgpack.Decoder(Changes).decode
         for body in changes:
             change = decode(body)
@@ -82,6 +86,9 @@ class Desk:
                 self._peak_written = self._peak_equity, self._last_operation
             if change.day_start_ms is not None and change.day_anchor is not None:
                 self._day = self._day_written = change.day_start_ms, change.day_anchor
+            for forecast in change.forecasts:
+                self.auditor.add(forecast)
+            self.auditor.take(change.outcomes)
 
     def put(self, reservation: Reservation, ledger: Ledger) -> None:
         """Replace a reservation by its next state; `ledger` holds it already."""
@@ -142,11 +149,16 @@ class Desk:
             self._last_operation = max(last or 0, max((deal.ticket for deal in report.deals), default=0))
         self._peak_equity = max(self._peak_equity, report.account.equity)
 
-    def state_changes(self, reservation: Reservation | None = None) -> bytes | None:
+    def state_changes(
+        self,
+        reservation: Reservation | None = None,
+        forecast: Forecast | None = None,
+        outcomes: tuple[Outcome, ...] = (),
+    ) -> bytes | None:
         """What the journal does not hold yet, encoded; None if there is nothing."""
         peak = self._peak_equity if self._peak_written != (self._peak_equity, self._last_operation) else None
         day = self._day if self._day != self._day_written else None
-        if reservation is None and peak is None and day is None:
+        if reservation is None and peak is None and day is None and not outcomes:
             return None
         return msgspec.msgpack.encode(
             Changes(
@@ -155,6 +167,8 @@ class Desk:
                 last_operation=self._last_operation,
                 day_start_ms=None if day is None else day[0],
                 day_anchor=None if day is None else day[1],
+                forecasts=() if forecast is None else (forecast,),
+                outcomes=outcomes,
             )
         )
 
@@ -168,6 +182,8 @@ class Desk:
                 last_operation=self._last_operation,
                 day_start_ms=start_ms,
                 day_anchor=anchor,
+                forecasts=self.auditor.forecasts(),
+                outcomes=self.auditor.outcomes(),
             )
         )
 
@@ -278,6 +294,11 @@ class Desk:
             if after is not reservation:
                 changed.append(after)
         return changed
+
+    def answered(self) -> tuple[Outcome, ...]:
+        """Forecasts that the market has answered since the last call."""
+        report = self.terminal.account()
+        return () if report is None else tuple(self.auditor.due(self.terminal, report, self.reservation))
 
     def _reported_tickets(self) -> set[int]:
         known = (*self._ended.values(), *self.ledger.reservations.values())

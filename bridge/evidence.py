@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from collections.abc import Mapping
 
 from bridge.correlations import Correlations
 from bridge.market.recording import BarSeries
@@ -22,6 +23,7 @@ from sizing.snapshot import (
     Quote,
     SymbolSpec,
     SymbolView,
+    TailAudit,
 )
 from sizing.stats.joint import DayMoves, Leg
 from sizing.stats.performance import performance_by_magic, recent_performance
@@ -32,13 +34,16 @@ _NAMES_REMEMBERED = 10_000
 class Evidence:
     """One account's terminal, seen through its policy and symbol table."""
 
-    def __init__(self, settings: AccountSettings, terminal: Terminal) -> None:
+    def __init__(self, settings: AccountSettings, terminal: Terminal, audits: Mapping[str, TailAudit]) -> None:
         self.now_ms = 0
         """The present, as the desk last said."""
         self._policy = settings.policy
         self._table = settings.symbols
         self._terminal = terminal
-        self._views: dict[str, tuple[tuple[SymbolReport, MarketStats | None, bool], SymbolView | str]] = {}
+        self._audits = audits
+        self._views: dict[
+            str, tuple[tuple[SymbolReport, MarketStats | None, bool, TailAudit | None], SymbolView | str]
+        ] = {}
         self._stats: dict[str, tuple[tuple[BarSeries | None, BarSeries | None], MarketStats | None]] = {}
         self._daily: dict[str, tuple[BarSeries, DailyFigures]] = {}
         self._routes: dict[tuple[str, str], Route | None] = {}
@@ -91,7 +96,7 @@ class Evidence:
         if name not in self._stats and self._update_stats(name):
             self._due.add(name)
         stats = self._stats.get(name)
-        key = report, None if stats is None else stats[1], account is None
+        key = report, None if stats is None else stats[1], account is None, self._audits.get(name)
         cached = self._views.get(name)
         if cached is not None and cached[0][0] is report and cached[0][1:] == key[1:] and not _doubtful(cached[1]):
             return cached[1]
@@ -165,6 +170,7 @@ class Evidence:
             mismatch=mismatch,
             checked=checked and mismatch is None,
             session_open=report.session_open,
+            audit=self._audits.get(name),
         )
 
     def _update_stats(self, name: str) -> bool:

@@ -31,9 +31,8 @@ class JointEvidence:
         """Open positions and pending orders together."""
         rests_on = [moves[name] for name in sorted({leg.symbol for leg in legs}) if name in moves]
         known = self._held
-        if known is not None and known[0] is legs and len(known[1]) == len(rests_on):
-            if all(first is second for first, second in zip(known[1], rests_on, strict=True)):
-                return known[2]
+        if known is not None and known[0] is legs and [*map(id, known[1])] == [*map(id, rests_on)]:
+            return known[2]
         book = joint_book(legs, moves, self._policy.min_history)
         self._held = legs, rests_on, book
         return book

@@ -8,13 +8,14 @@ import gc
 import signal
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from types import FrameType
 from typing import Any, NamedTuple
 
 import zmq
 
 from bridge.errors import JournalError, ServerError
+from bridge.history import BarKeeper
 from bridge.journal.store import Journal
 from bridge.protocol.codec import MAX_MESSAGE_BYTES
 from bridge.service import Incoming, Service
@@ -55,12 +56,14 @@ class Server:
         permissions: Permissions | None = None,
         log: Callable[[str, str, dict[str, Any]], None] = lambda *_: None,
         keep_queries_hours: float = 24.0,
+        keepers: Sequence[BarKeeper] = (),
     ) -> None:
         self._service = service
         self._journal = journal
         self._permissions = permissions
         self._log = log
         self._keep_queries_hours = keep_queries_hours
+        self._keepers = keepers
         self._stopping = threading.Event()
         self._socket = socket
         self._folding = True
@@ -169,6 +172,8 @@ class Server:
         quiet = now - self._last_request > _QUIET_S
         self._flush_events(0 if quiet else _EVENTS_KEPT_BACK)
         self._tidy(idle=quiet)
+        if quiet:
+            self._keep_bars()
         if quiet and now - self._last_prune > _PRUNE_S:
             self._last_prune = now
             try:
@@ -179,6 +184,13 @@ class Server:
             self._last_collection = now
             gc.collect()
             self._save_state(_STATE_ENTRIES)
+
+    def _keep_bars(self) -> None:
+        """Write one symbol's bars for people to look at, if there are any that have changed."""
+        try:
+            any(keeper.keep() for keeper in self._keepers)
+        except OSError as fault:
+            self._log("warning", "bars_not_kept", {"error": str(fault)})
 
     def _tidy(self, *, idle: bool) -> None:
         try:

@@ -21,6 +21,7 @@ from bridge.journal.store import Journal
 from bridge.protocol import messages as wire
 from bridge.protocol.codec import ProtocolError, decode_request, encode, identify
 from bridge.replies import error_reply
+from sizing.audit import Forecast, Outcome
 from sizing.ledger import Reservation
 
 _NOT_STORED = frozenset({"unauthorized", "unknown_account", "overloaded", "internal", "feed_conflict", "id_reused"})
@@ -84,6 +85,7 @@ class Service:
             try:
                 desk.poll(now_ms)
                 self._settle(desk, now_ms)
+                self._audit(desk, now_ms)
             except JournalError as fault:
                 self.events.append(Event("error", "journal_failed", {"error": str(fault)}))
             except Exception:  # a defect of one account must not stop the others; its evidence ages and it refuses
@@ -171,6 +173,8 @@ class Service:
         reply: bytes | None,
         inputs: bytes | None = None,
         reservation: Reservation | None = None,
+        forecast: Forecast | None = None,
+        outcomes: tuple[Outcome, ...] = (),
     ) -> None:
         """Journal one step, and only then let it count. What follows the append cannot fail."""
         ledger = desk.ledger if reservation is None else desk.ledger.replace(reservation)
@@ -184,12 +188,14 @@ class Service:
                 request=None if request is None else _fingerprint(request),
                 reply=reply,
                 inputs=inputs,
-                changes=desk.state_changes(reservation),
+                changes=desk.state_changes(reservation, forecast, outcomes),
             )
         )
         desk.state_written()
         if reservation is not None:
             desk.put(reservation, ledger)
+        if forecast is not None:
+            desk.auditor.add(forecast)
 
     def _settle(self, desk: Desk, now_ms: int) -> None:
         for reservation in desk.due(now_ms):
@@ -199,10 +205,28 @@ class Service:
         if desk.state_changes() is not None:
             self._write(desk, None, "event", now_ms, None, None)
 
+    def _audit(self, desk: Desk, now_ms: int) -> None:
+        """Journal what has become of forecasts, and let it correct the next ones."""
+        outcomes = desk.answered()
+        if outcomes:
+            self._write(desk, None, "event", now_ms, None, None, outcomes=outcomes)
+        for symbol, audit in desk.auditor.take(outcomes):
+            told = {"account": desk.login, "symbol": symbol}
+            if audit is None:
+                self.events.append(Event("info", "tail_accepted", told))
+            else:
+                self.events.append(Event("warning", "tail_rejected", {**told, "detail": audit.detail}))
+        breaks = desk.evidence.correlations.breaks
+        while breaks:
+            pair, found = breaks.popleft()
+            told = {"account": desk.login, "first": pair[0], "second": pair[1]}
+            figures = {"recent": round(found.recent, 2), "before": round(found.before, 2)}
+            self.events.append(Event("warning", "correlation_break", {**told, **figures}))
+
     def _size(self, request: wire.SizeRequest, desk: Desk, body: bytes, now_ms: int) -> bytes:
         answer = answers.size_answer(request, desk, self._journal, now_ms)
         reply = encode(answer.reply)
-        self._write(desk, request.id, "size", now_ms, body, reply, answer.inputs, answer.reservation)
+        self._write(desk, request.id, "size", now_ms, body, reply, answer.inputs, answer.reservation, answer.forecast)
         self.events.append(Event("info", "decision", answers.decision_fields(request, desk, answer.reply)))
         return reply
 

@@ -149,13 +149,8 @@ class TailPolicy(Checked):
     """The tail of a stop trade (step 11)."""
 
     level: float = param(0.95, "confidence level of the expected shortfall", gt=0.5, le=0.999)
-    interval: float = param(
-        0.9,
-        "confidence of the interval whose upper end is taken, both tails outside; 0 takes the middle",
-        ge=0,
-        le=0.99,
-    )
-    min_history: int = param(250, "daily bars behind the warm-up of 30; below, the assumed gap is taken", ge=100)
+    interval: float = param(0.9, "confidence of the shortfall's interval, whose upper end is taken", ge=0, le=0.99)
+    min_history: int = param(250, "days of history; with fewer the assumed gap is taken", ge=100)
     gap_probability: float = param(
         0.01, "probability that a stop is gapped, where history is too short to tell", ge=0, le=1
     )
@@ -172,9 +167,7 @@ class AuditPolicy(Checked):
 
     min_forecasts: int = param(60, "days with a forecast per symbol before it is judged", ge=20)
     forecasts: int = param(500, "newest days with a forecast that are judged, per symbol", ge=20, le=2000)
-    max_multiplier: float = param(
-        3.0, "multiplier of the expected shortfall, at most, when the tests reject it; 1 only reports", ge=1, le=10
-    )
+    max_multiplier: float = param(3.0, "largest multiplier of the shortfall of a rejected model", ge=1, le=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

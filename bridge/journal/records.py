@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 from msgspec import Struct
 
+from sizing.audit import Forecast, Outcome
 from sizing.ledger import Reservation
 from sizing.policy import Policy
 from sizing.snapshot import (
@@ -127,6 +128,8 @@ class Changes(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Ticket of the newest deal whose payment, if it was one, the peak has taken into account."""
     day_start_ms: int | None = None
     day_anchor: float | None = None
+    forecasts: tuple[Forecast, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
 
 
 class Entry(Struct, frozen=True, kw_only=True, tag="entry", tag_field="record", array_like=True):

@@ -1,0 +1,74 @@
+"""Daily bars on disk, so that a person can look at them beside the daemon. Sizing never reads them."""
+
+import os
+import tempfile
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+import numpy as np
+
+from bridge.errors import MarketError
+from bridge.market.recording import BarSeries
+from bridge.statistics import DAILY
+from bridge.terminal.base import Terminal
+
+_COLUMNS = ("time_ms", "open", "high", "low", "close")
+
+
+def history_folder(journal: Path, login: int) -> Path:
+    """Where the daemon keeps an account's bars, beside its journal."""
+    return journal.with_name(f"{journal.stem}-bars") / str(login)
+
+
+class BarKeeper:
+    """Writes the daily bars of one account's symbols, one symbol at a time, each file whole or not at all."""
+
+    def __init__(self, folder: Path, terminal: Terminal) -> None:
+        self._folder = folder
+        self._terminal = terminal
+        self._written: dict[str, BarSeries] = {}
+
+    def keep(self) -> bool:
+        """Write the first symbol whose bars have changed; whether there was one. Raises OSError."""
+        for name in self._terminal.symbol_names():
+            bars = self._terminal.bars(name, DAILY)
+            if bars is not None and bars is not self._written.get(name):
+                self._written[name] = bars  # before the attempt: a full disk is not tried again on every turn
+                write_bars(self._folder / _file_of(name), bars)
+                return True
+        return False
+
+
+def write_bars(path: Path, bars: BarSeries) -> None:
+    """Replace a file by these bars. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, made = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, **{column: getattr(bars, column) for column in _COLUMNS})
+        Path(made).replace(path)
+    except BaseException:
+        Path(made).unlink(missing_ok=True)
+        raise
+
+
+def kept_symbols(folder: Path) -> list[str]:
+    """The symbols whose bars lie in a folder."""
+    return sorted(unquote(path.stem) for path in folder.glob("*.npz")) if folder.is_dir() else []
+
+
+def read_kept(folder: Path, name: str) -> BarSeries | None:
+    """A symbol's daily bars as last kept; None where there are none. Raises MarketError for a file that is damaged."""
+    path = folder / _file_of(name)
+    try:
+        with np.load(path, allow_pickle=False) as columns:
+            return BarSeries(timeframe=DAILY, **{column: columns[column] for column in _COLUMNS})
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError) as fault:
+        raise MarketError(f"{path} cannot be read ({fault}). Delete it: the daemon writes it anew.") from fault
+
+
+def _file_of(name: str) -> str:
+    """A file name for any symbol, on any system: Windows takes no colon."""
+    return quote(name, safe="") + ".npz"

@@ -1,0 +1,133 @@
+"""Was the forecast of a decision right? What its trade would have lost on the bars that followed, and what it did lose.
+
+Money is in account currency per lot, so that decisions of different size weigh the same.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sizing.policy import AuditPolicy
+from sizing.snapshot import Deal, Side, TailAudit
+from sizing.stats.backtest import Verdict, judge
+
+DAY_MS = 86_400_000
+_LEAST_MULTIPLIER = 1.25
+"""Of a rejected model: less would not be noticed."""
+
+
+class Forecast(NamedTuple):
+    """What one decision said about its trade's tail, and all it takes to see what became of it."""
+
+    decision: str
+    reservation: str
+    symbol: str
+    side: Side
+    at_ms: int
+    entry: float
+    stop_loss: float
+    spread: float
+    days: int
+    """Horizon, in daily bars."""
+    money: float
+    """Per 1.0 of price."""
+    costs: float
+    value_at_risk: float
+    shortfall: float
+    """As the model gave it, before any audit's multiplier."""
+
+
+class Outcome(NamedTuple):
+    """A forecast with what was lost; gains are negative."""
+
+    decision: str
+    symbol: str
+    at_ms: int
+    loss: float
+    value_at_risk: float
+    shortfall: float
+
+    @property
+    def beyond(self) -> bool:
+        """More was lost than the value at risk."""
+        return self.loss > self.value_at_risk
+
+
+class Path(NamedTuple):
+    """Bars of bids that followed a decision, oldest first: columns of one length."""
+
+    open: NDArray[np.float64]
+    high: NDArray[np.float64]
+    low: NDArray[np.float64]
+    close: NDArray[np.float64]
+
+
+def path_loss(forecast: Forecast, path: Path, wanted: int) -> float | None:
+    """What one lot lost on the bars that followed, with its costs; None while it has neither met its stop nor its end.
+
+    `wanted` is the horizon in these bars. The stop is met by the side of the book that closes the position; a bar that
+    opens beyond it fills it there.
+    """
+    buy = forecast.side == "buy"
+    sign = 1.0 if buy else -1.0
+    # What a short position is closed at lies the spread above the bars.
+    shift = 0.0 if buy else forecast.spread
+    size = min(wanted, len(path.close))
+    worst = (path.low if buy else path.high)[:size] + shift
+    met = np.flatnonzero((forecast.stop_loss - worst) * sign >= 0)
+    if len(met):
+        opened = float(path.open[met[0]]) + shift
+        price = min(forecast.stop_loss, opened) if buy else max(forecast.stop_loss, opened)
+    elif size < wanted:
+        return None
+    else:
+        price = float(path.close[size - 1]) + shift
+    return (forecast.entry - price) * sign * forecast.money + forecast.costs
+
+
+def deal_loss(positions: Iterable[Sequence[Deal]]) -> float | None:
+    """What one lot of positions, each given by its deals, has lost after costs; None while one is open or unknown."""
+    opened = net = 0.0
+    for deals in positions:
+        volume = sum(deal.volume for deal in deals if deal.entry == 0)
+        if volume <= 0 or sum(deal.volume for deal in deals if deal.entry != 0) < volume - 1e-9:
+            return None
+        opened += volume
+        net += sum(deal.net for deal in deals)
+    return -net / opened if opened > 0 else None
+
+
+def judged(outcomes: Iterable[Outcome], forecasts: int) -> list[Outcome]:
+    """The first outcome of each day (UTC), the newest so many days: what happens together counts once."""
+    first: dict[int, Outcome] = {}
+    for outcome in sorted(outcomes, key=lambda each: each.at_ms):
+        first.setdefault(outcome.at_ms // DAY_MS, outcome)
+    return list(first.values())[-forecasts:]
+
+
+def verdict(outcomes: Sequence[Outcome], level: float) -> Verdict:
+    """Both tests over outcomes (at least one)."""
+    return judge(
+        np.array([outcome.loss for outcome in outcomes]),
+        np.array([outcome.value_at_risk for outcome in outcomes]),
+        np.array([outcome.shortfall for outcome in outcomes]),
+        level,
+    )
+
+
+def correction(outcomes: Sequence[Outcome], policy: AuditPolicy, level: float) -> TailAudit | None:
+    """How the expected shortfall of a symbol is corrected; None while its forecasts are not rejected.
+
+    The multiplier is realised tail loss over forecast: with it the forecasts would have been right. It is at least 1.25
+    and at most the policy's.
+    """
+    if len(outcomes) < policy.min_forecasts or policy.max_multiplier <= 1.0:
+        return None
+    found = verdict(outcomes, level)
+    if not found.rejected:
+        return None
+    multiplier = min(policy.max_multiplier, max(_LEAST_MULTIPLIER, found.realised))
+    beyond = f"{found.exceedances} of {found.forecasts} days beyond its value at risk, {found.expected:.1f} expected"
+    return TailAudit(multiplier, f"x{multiplier:.2f} by the audit: {beyond}")
