@@ -25,8 +25,6 @@ from sizing.stats.tail import days_of
 
 VERSION = version("lotbridge")
 _encode = msgspec.msgpack.Encoder().encode
-_REFRESH_S = 0.02
-"""How long a feed's message may make others wait for statistics; what is left is done between requests."""
 
 
 class SizeAnswer(NamedTuple):
@@ -160,8 +158,11 @@ def reservation_reply(
     return wire.ReservationReply(**_ok(kind, request, now_ms), reservation=reservation.id, state=reservation.state)
 
 
-def feed(request: wire.SnapshotRequest, desk: Desk, now_ms: int) -> bool:
-    """Take a feed's message in; True if the feed must start over. Raises ProtocolError."""
+def feed(request: wire.SnapshotRequest, desk: Desk, now_ms: int, refresh_s: float) -> bool:
+    """Take a feed's message in, with `refresh_s` seconds for statistics; True if the feed must start over.
+
+    Raises ProtocolError.
+    """
     terminal = desk.terminal
     if not isinstance(terminal, FeedTerminal):
         raise ProtocolError("feed_conflict", f"Account {desk.login} is not fed: its terminal is {terminal.source!r}.")
@@ -172,7 +173,7 @@ def feed(request: wire.SnapshotRequest, desk: Desk, now_ms: int) -> bool:
     except FeedError as fault:
         raise ProtocolError("bad_value", str(fault), field=fault.field) from None
     desk.evidence.now_ms = now_ms
-    desk.evidence.refresh(_REFRESH_S)
+    desk.evidence.refresh(refresh_s)
     desk.note_account(now_ms)
     return resync
 

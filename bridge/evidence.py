@@ -27,8 +27,10 @@ from sizing.snapshot import (
 )
 from sizing.stats.joint import DayMoves, Leg
 from sizing.stats.performance import performance_by_magic, recent_performance
+from sizing.stats.tail import crosses_weekend
 
 _NAMES_REMEMBERED = 10_000
+_DAY_MINUTES = 1_440
 
 
 class Evidence:
@@ -121,11 +123,13 @@ class Evidence:
 
     def day_moves(self) -> dict[str, DayMoves]:
         """What the next day may do to each symbol that has enough history."""
-        return {name: known[1].moves for name, known in self._daily.items() if known[1].moves is not None}
+        weekend = self._weekend()
+        days = ((name, known[1].weekend if weekend else known[1].week) for name, known in self._daily.items())
+        return {name: moves for name, moves in days if moves is not None}
 
     def account_view(self, report: AccountReport, peak_equity: float) -> AccountView:
         """The account with its book priced and its last trades counted; the same object until something changes."""
-        token = report, peak_equity, [self._terminal.quote(name) for name in self._book_symbols]
+        token = report, peak_equity, self._book_evidence()
         if self._view is not None and token == self._view_token:
             return self._view
         self._book_symbols = _symbols_of(report)
@@ -135,7 +139,9 @@ class Evidence:
             self._performance = recent_performance(report.deals, trades)
             if self._policy.performance.per_strategy:
                 self._strategies = performance_by_magic(report.deals, trades)
-        book, self.legs = assess(report.account, report.positions, report.orders, self._priced(), self._policy.tail)
+        book, self.legs = assess(
+            report.account, report.positions, report.orders, self._priced(), self._policy.tail, weekend=self._weekend()
+        )
         view = AccountView(
             account=report.account,
             peak_equity=peak_equity,
@@ -145,8 +151,21 @@ class Evidence:
         )
         if self._view is None or self._view != view:
             self._view = view
-        self._view_token = report, peak_equity, [self._terminal.quote(name) for name in self._book_symbols]
+        self._view_token = report, peak_equity, self._book_evidence()
         return self._view
+
+    def _weekend(self) -> bool:
+        """Whether the next day may bring one."""
+        return crosses_weekend(self.now_ms, _DAY_MINUTES)
+
+    def _book_evidence(self) -> list[object]:
+        """What the book's price rests on beside the account: quotes and statistics of its symbols."""
+        quotes: list[object] = [self._terminal.quote(name) for name in self._book_symbols]
+        return (
+            [self._weekend()]
+            + quotes
+            + [self._stats[name][1] if name in self._stats else None for name in self._book_symbols]
+        )
 
     def _make_view(self, name: str, report: SymbolReport, stats: MarketStats | None) -> SymbolView | str:
         found = self._class_of(name)

@@ -13,6 +13,7 @@ from sizing.stats.joint import (
     Times,
     add_leg,
     common_days,
+    euler_contributions,
     joint_book,
     on_days,
     shortfall_of,
@@ -59,7 +60,7 @@ class JointEvidence:
             )
         for leg in reserved:
             add_leg(losses, leg, moves.get(leg.symbol), days)
-        source = f"joint tail of {len(days)} common days"
+        source = f"joint tail of {len(days)} common days{_most(book, self._policy.level)}"
         if book.without:
             source += f"; {', '.join(book.without)} without history: at worst"
         return Portfolio(losses=losses, shortfall=shortfall_of(losses, self._policy.level), own=own, source=source)
@@ -73,3 +74,13 @@ class JointEvidence:
         own = on_days(mine, days).side(side)
         self._days[symbol, side] = mine, book_days, days, own
         return days, own
+
+
+def _most(book: JointBook, level: float) -> str:
+    """The symbol and side that what is open loses most with in its tail."""
+    if len(book.parts) < 2:
+        return ""
+    contributions = euler_contributions(book.by_part, level)
+    index = int(contributions.argmax())
+    symbol, side = book.parts[index]
+    return f", {contributions[index]:.2f} of it {symbol} {side}"

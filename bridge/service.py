@@ -4,6 +4,7 @@ The service has no socket and no thread: bytes go in, bytes come out, in order.
 """
 
 import hashlib
+import math
 import sqlite3
 import traceback
 from collections import deque
@@ -24,6 +25,8 @@ from bridge.replies import error_reply
 from sizing.audit import Forecast, Outcome
 from sizing.ledger import Reservation
 
+_REFRESH_S = 0.02
+"""How long a feed's message may make others wait for statistics; what is left is done between requests."""
 _NOT_STORED = frozenset({"unauthorized", "unknown_account", "overloaded", "internal", "feed_conflict", "id_reused"})
 """Errors that the same request may not meet again later, or that belong to no account's journal."""
 
@@ -251,12 +254,15 @@ class Service:
         clock = self._clock if isinstance(self._clock, SteppedClock) else None
         if clock is not None and request.time_trade_server is not None:
             now_ms = max(now_ms, request.time_trade_server * 1000)
-        resync = answers.feed(request, desk, now_ms)
+        # Where the messages are the clock, time stands still meanwhile: then the same messages give the same figures.
+        resync = answers.feed(request, desk, now_ms, _REFRESH_S if clock is None else math.inf)
         if clock is not None:  # only now: a message that is refused must not move the time
             clock.advance_to(now_ms)
         reply = encode(answers.snapshot_reply(request, resync, now_ms))
         self._write(desk, request.id, "snapshot", now_ms, body, reply)
         self._settle(desk, now_ms)
+        if clock is not None:
+            self._audit(desk, now_ms)
         return reply
 
     def _status(self, request: wire.StatusRequest, desk: Desk, body: bytes, now_ms: int) -> bytes:

@@ -3,6 +3,8 @@
 import dataclasses
 from typing import NamedTuple
 
+import numpy as np
+
 from bridge.market.recording import TIMEFRAME_MS, BarSeries
 from sizing.policy import Policy
 from sizing.snapshot import MarketStats, StopTail
@@ -11,7 +13,7 @@ from sizing.stats.joint import DayMoves, day_moves
 from sizing.stats.stop_tail import stop_tail
 from sizing.stats.tail import assumed_tail
 from sizing.stats.volatility import Kind, classify_regime, percentile_rank, percentile_ranks
-from sizing.stats.windows import WARM_UP, moves
+from sizing.stats.windows import WARM_UP, Moves, moves
 
 DAILY = "D1"
 HISTORY = 5_000
@@ -28,7 +30,10 @@ class DailyFigures(NamedTuple):
     percentile: float | None
     regime: Kind | None
     tail: StopTail | None
-    moves: DayMoves | None
+    week: DayMoves | None
+    """What a day within the week may do,"""
+    weekend: DayMoves | None
+    """and one after a weekend."""
 
 
 def daily_figures(daily: BarSeries, policy: Policy) -> DailyFigures:
@@ -40,15 +45,31 @@ def daily_figures(daily: BarSeries, policy: Policy) -> DailyFigures:
     ranks = percentile_ranks(known[-(lookback + HISTORY // 10) :], lookback) if len(known) >= lookback else known[:0]
     last = float(ranges[-1])
     path = moves(daily)
-    scenarios = None if path is None or len(path) < policy.tail.min_history else day_moves(path, JOINT_DAYS)
+    week, weekend = (None, None) if path is None else _scenarios(path, policy.tail.min_history)
     return DailyFigures(
         end_ms=_end_ms(daily),
         atr=last if last > 0 else None,
         percentile=percentile_rank(known, lookback),
         regime=classify_regime(daily.close, ranks),
         tail=None if path is None or not last > 0 else stop_tail(path, last, policy.tail),
-        moves=scenarios,
+        week=week,
+        weekend=weekend,
     )
+
+
+def _scenarios(path: Moves, least: int) -> tuple[DayMoves | None, DayMoves | None]:
+    """Days within the week, and days after a weekend; all days stand for either where there are too few of them."""
+    if len(path) < least:
+        return None, None
+    every = None
+    found = []
+    for rows in (~path.weekend, path.weekend):
+        if np.count_nonzero(rows) >= least:
+            found.append(day_moves(path.only(rows), JOINT_DAYS))
+        else:
+            every = every or day_moves(path, JOINT_DAYS)
+            found.append(every)
+    return found[0], found[1]
 
 
 def market_stats(

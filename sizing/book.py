@@ -63,17 +63,24 @@ def assess(
     orders: Sequence[PendingOrder],
     symbols: Mapping[str, PricedSymbol],
     tail: TailPolicy,
+    *,
+    weekend: bool = True,
 ) -> Assessment:
     """Price every position from its current price to its stop, and every pending order as if it were filled.
 
-    Equity already holds what a position has lost so far, so risk counts from here. Money is in account currency.
+    `weekend` says whether the next day may bring one. Equity already holds what a position has lost so far, so risk
+    counts from here. Money is in account currency.
     """
     exposures: dict[tuple[str, Side], Exposure] = {}
     pending: dict[tuple[str, Side], Exposure] = {}
     legs = []
     for found in _found(positions, orders, symbols):
         priced = symbols.get(found.symbol)
-        price = "its symbol has no figures or no quote" if priced is None else _price(account, found, priced, tail)
+        price = (
+            "its symbol has no figures or no quote"
+            if priced is None
+            else _price(account, found, priced, tail, weekend=weekend)
+        )
         if isinstance(price, str):
             return Assessment(Book(unpriceable=f"{found.name} in {found.symbol}: {price}."), ())
         exposure, leg = price
@@ -128,7 +135,9 @@ def _found(
     return found
 
 
-def _price(account: Account, leg: _Found, priced: PricedSymbol, tail: TailPolicy) -> tuple[Exposure, Leg] | str:
+def _price(
+    account: Account, leg: _Found, priced: PricedSymbol, tail: TailPolicy, *, weekend: bool
+) -> tuple[Exposure, Leg] | str:
     spec, stats, conversion = priced.spec, priced.stats, priced.conversion
     sign = 1 if leg.side == "buy" else -1
     if priced.mismatch is not None:
@@ -146,7 +155,7 @@ def _price(account: Account, leg: _Found, priced: PricedSymbol, tail: TailPolicy
     distance = max(0.0, (leg.start - stop) * sign)
     costs = _costs(priced, unit)
     per_lot = distance * unit + costs
-    worst = leg.lots * _worst_per_lot(leg, distance, unit, costs, stats, tail)
+    worst = leg.lots * _worst_per_lot(leg, distance, unit, costs, stats, tail, weekend=weekend)
     exposure = Exposure(
         leg.symbol,
         leg.side,
@@ -172,13 +181,20 @@ def _price(account: Account, leg: _Found, priced: PricedSymbol, tail: TailPolicy
 
 
 def _worst_per_lot(
-    leg: _Found, distance: float, unit: float, costs: float, stats: MarketStats | None, policy: TailPolicy
+    leg: _Found,
+    distance: float,
+    unit: float,
+    costs: float,
+    stats: MarketStats | None,
+    policy: TailPolicy,
+    *,
+    weekend: bool,
 ) -> float:
     """The stop with what lies beyond it: the larger of the assumed gap, the measured one and the measured shortfall."""
     model = stats.tail if stats is not None and stats.tail is not None else assumed_tail(policy, stats, leg.start)
     gap, shortfall = model.gap_excess, 0.0
     if stats is not None and stats.measured is not None:
-        figures = measured_tail(stats.measured, leg.side, distance, 1)
+        figures = measured_tail(stats.measured, leg.side, distance, 1, weekend=weekend)
         gap, shortfall = max(gap, figures.gap), figures.shortfall
     return max(distance + gap, shortfall) * unit + costs
 

@@ -5,7 +5,7 @@ import math
 from sizing import money
 from sizing.gates import Refusal
 from sizing.snapshot import MarketStats
-from sizing.stats.tail import assumed_tail, days_of, measured_tail, shortfall
+from sizing.stats.tail import assumed_share, assumed_tail, crosses_weekend, days_of, measured_tail, shortfall
 from sizing.trade import Trade
 
 DAY_MS = 86_400_000
@@ -53,9 +53,14 @@ def _tail(trade: Trade, stats: MarketStats | None, costs: float) -> None:
         tail, source = shortfall(loss, assumed.gap_probability, gap * unit, policy.level), assumed.source
     else:
         distance, near = trade.distance, trade.near
-        days = days_of(trade.signal.horizon_minutes or trade.policy.cost.horizon_minutes)
-        figures = measured_tail(stats.measured, trade.signal.side, distance - near, days)
+        minutes = trade.signal.horizon_minutes or trade.policy.cost.horizon_minutes
+        weekend = crosses_weekend(trade.snapshot.now_ms, minutes)
+        figures = measured_tail(stats.measured, trade.signal.side, distance - near, days_of(minutes), weekend=weekend)
         tail, source = (figures.shortfall + near) * unit + costs, figures.source
+        chance = assumed.gap_probability * assumed_share(policy, figures.windows)
+        least = shortfall(loss, chance, gap * unit, policy.level)
+        if least > tail:
+            tail, source = least, f"{source}, with a share of the assumed gap"
         gap = max(gap, figures.gap)
         if figures.value_at_risk is not None:
             trade.value_at_risk_per_lot = (figures.value_at_risk + near) * unit + costs

@@ -187,18 +187,29 @@ class TailModel(NamedTuple):
     source: str
 
 
-class TailSide(NamedTuple):
-    """The measured tail of one side, in price, over the stops of a `StopTail`.
+class TailRow(NamedTuple):
+    """The measured tail for one horizon, in price, over the stops of a `StopTail`.
 
-    `shortfall` has a row for each horizon and one more for any longer one; a row holds the upper end of the expected
-    shortfall's interval at the lower and at the upper end of each bracket between two stops, the first from 0.
-    `value_at_risk` has a row for each horizon with a value at each stop. `gap` is the mean of what is lost beyond a
-    stop that is not filled at its price.
+    `shortfall` holds the upper end of the expected shortfall's interval at the lower and at the upper end of each
+    bracket between two stops, the first from 0; `value_at_risk` has a value at each stop. `gap` is the mean of what the
+    first day loses beyond each stop that is not filled at its price.
     """
 
-    shortfall: tuple[tuple[float, ...], ...]
-    value_at_risk: tuple[tuple[float, ...], ...]
+    shortfall: tuple[float, ...]
+    value_at_risk: tuple[float, ...]
     gap: tuple[float, ...]
+    windows: int
+
+
+class TailSide(NamedTuple):
+    """One side: a row for each horizon that may go over a weekend, and one for any longer horizon.
+
+    `week` holds rows for the first horizons, of trades that end within the week; it is empty where the market does not
+    close, or history is too short to tell them apart.
+    """
+
+    rows: tuple[TailRow, ...]
+    week: tuple[TailRow, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,12 +220,10 @@ class StopTail:
     position is opened, without costs.
     """
 
-    windows: int
     horizons: tuple[int, ...]
     stops: tuple[float, ...]
     buy: TailSide
     sell: TailSide
-    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import numpy as np
 from sizing.caps.book import PORTFOLIO, portfolio_budget
 from sizing.rooms import LOTS, Room
 from sizing.snapshot import Floats, Portfolio, Snapshot
-from sizing.stats.joint import Leg, largest, leg_losses
+from sizing.stats.joint import Leg, incremental, largest, leg_losses
 from sizing.trade import Trade
 
 
@@ -31,7 +31,11 @@ def _solve(trade: Trade, snapshot: Snapshot, portfolio: Portfolio, others: float
     detail = f"{budget:.2f}, of which {portfolio.shortfall:.2f} open ({portfolio.source})"
     if portfolio.shortfall >= budget:
         return Room(PORTFOLIO, LOTS, 0.0, detail)
-    lots = largest(portfolio.losses, _losses(trade, portfolio), budget, level, others)
+    losses = _losses(trade, portfolio)
+    lots = largest(portfolio.losses, losses, budget, level, others)
+    if lots is None:
+        added = incremental(portfolio.losses, losses, others, level)
+        detail = f"{detail}, {added:.2f} more with {others:.4f} lots"
     return Room(PORTFOLIO, LOTS, lots, detail)
 
 

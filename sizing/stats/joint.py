@@ -95,6 +95,9 @@ class JointBook(NamedTuple):
     """The worst case of the legs whose symbols have too little history."""
     without: tuple[str, ...]
     """Those symbols."""
+    parts: tuple[tuple[str, Side], ...] = ()
+    by_part: Floats = np.zeros((0, 0))
+    """`losses` by symbol and side, (parts, n)."""
 
 
 def joint_book(legs: Sequence[Leg], moves: Mapping[str, DayMoves], least: int) -> JointBook:
@@ -105,13 +108,20 @@ def joint_book(legs: Sequence[Leg], moves: Mapping[str, DayMoves], least: int) -
         both = common_days(time_ms, moves[name].time_ms) if used else moves[name].time_ms
         if len(both) >= least:
             time_ms, used = both, used | {name}
-    losses = np.zeros(len(time_ms))
+    parts = tuple(dict.fromkeys((leg.symbol, leg.side) for leg in legs if leg.symbol in used))
+    by_part = np.zeros((len(parts), len(time_ms)))
     for leg in legs:
         if leg.symbol in used:
-            losses += leg_losses(leg, on_days(moves[leg.symbol], time_ms).side(leg.side))
+            day = on_days(moves[leg.symbol], time_ms).side(leg.side)
+            by_part[parts.index((leg.symbol, leg.side))] += leg_losses(leg, day)
     outside = [leg for leg in legs if leg.symbol not in used]
     return JointBook(
-        time_ms, losses, math.fsum(leg.worst for leg in outside), tuple(sorted({leg.symbol for leg in outside}))
+        time_ms=time_ms,
+        losses=by_part.sum(axis=0),
+        whole=math.fsum(leg.worst for leg in outside),
+        without=tuple(sorted({leg.symbol for leg in outside})),
+        parts=parts,
+        by_part=by_part,
     )
 
 
@@ -180,6 +190,11 @@ def largest(book: Floats, trade: Floats, budget: float, level: float, start: flo
         if k <= 0:
             return 0.0
     return 0.0
+
+
+def incremental(book: Floats, trade: Floats, lots: float, level: float) -> float:
+    """What so many lots of a trade add to the book's expected shortfall; both (n,), the trade's per lot."""
+    return shortfall_of(book + lots * trade, level) - shortfall_of(book, level)
 
 
 def euler_contributions(losses: Floats, level: float) -> Floats:

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sizing.policy import TailPolicy
-from sizing.snapshot import Side, StopTail, TailSide
+from sizing.snapshot import Side, StopTail, TailRow, TailSide
 from sizing.stats.resampling import REPLICATES, block_counts, block_sums
 from sizing.stats.shortfall import fit_pareto, peaks_over_threshold, tail_means
 from sizing.stats.windows import Moves, step
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 HORIZONS = (1, 2, 5, 10, 20)
 """Daily bars a trade may live; a request's horizon is rounded up, and beyond the last every trade ends at its stop."""
@@ -28,6 +29,7 @@ _THRESHOLDS = (1.0, 0.5, 0.2)
 """Shares of the stop at which a replicate's shortfall is read; the lowest of the three is at least the true one."""
 _LEAST_EXCEEDANCES = 50
 _LEAST_STOPPED = 100
+_LEAST_WEEKENDS = 50
 
 
 def stop_tail(path: Moves, atr: float, policy: TailPolicy) -> StopTail | None:
@@ -35,14 +37,11 @@ def stop_tail(path: Moves, atr: float, policy: TailPolicy) -> StopTail | None:
     if len(path) < policy.min_history or not atr > 0:
         return None
     stops = np.array(_MULTIPLES) * atr
-    sides = {side: _side(path, side, stops, policy) for side in ("buy", "sell")}
     return StopTail(
-        windows=len(path),
         horizons=HORIZONS,
         stops=tuple(stops.tolist()),
-        buy=sides["buy"],
-        sell=sides["sell"],
-        source=f"{len(path)} daily paths",
+        buy=_side(path, "buy", stops, policy),
+        sell=_side(path, "sell", stops, policy),
     )
 
 
@@ -53,29 +52,63 @@ class _Bracket(NamedTuple):
     high: Floats
 
 
+class _Outcomes(NamedTuple):
+    """What windows came to: the worst reached (n,), where stops were filled (brackets, n), the last close (n,)."""
+
+    reached: Floats
+    landed: Floats
+    close: Floats
+
+    def of(self, rows: Flags) -> "_Outcomes":
+        """Only some windows."""
+        return _Outcomes(self.reached[rows], self.landed[:, rows], self.close[rows])
+
+
 def _side(path: Moves, side: Side, stops: Floats, policy: TailPolicy) -> TailSide:
     grid = stops / path.unit
     bracket = _Bracket(np.concatenate(([0.0], grid[:-1]))[:, None], grid[:, None])
-    reached = np.zeros(len(path))
+    reached, crossed = np.zeros(len(path)), np.zeros(len(path), dtype=bool)
     landed = np.full((len(grid), len(path)), -np.inf)
-    tables, at_risk, gaps = [], [], None
+    rows: list[TailRow] = []
+    week: list[TailRow] = []
+    first_day = landed
     for ahead in range(HORIZONS[-1]):
         bar = step(path, side, ahead)
         size = len(bar.close)
         _land(landed, bar.landing, reached, bracket)
         reached[:size] = np.maximum(reached[:size], bar.reached)
+        crossed[:size] |= path.weekend[ahead:]
         if ahead == 0:
-            gaps = _mean_gaps(landed, bracket.high)
+            first_day = landed.copy()
         if ahead + 1 in HORIZONS:
-            table, value_at_risk = _evaluate(reached[:size], landed[:, :size], bar.close, bracket, policy)
-            tables.append(table)
-            at_risk.append(value_at_risk)
-    tables.append(_until_stopped(reached, landed, bracket, policy.level))
-    unit = path.unit
-    return TailSide(
-        shortfall=tuple(tuple((table * unit).tolist()) for table in tables),
-        value_at_risk=tuple(tuple((values * unit).tolist()) for values in at_risk),
-        gap=tuple((gaps * unit).tolist()) if gaps is not None else (),
+            outcomes = _Outcomes(reached[:size], landed[:, :size], bar.close)
+            over, within = _classes(crossed[:size], policy.min_history)
+            rows.append(_row(outcomes.of(over), first_day[:, :size][:, over], bracket, policy, path.unit))
+            if within is not None and len(week) == len(rows) - 1:
+                week.append(_row(outcomes.of(within), first_day[:, :size][:, within], bracket, policy, path.unit))
+    until = _until_stopped(reached, landed, bracket, policy.level) * path.unit
+    rows.append(TailRow(tuple(until.tolist()), (), rows[0].gap, len(path)))
+    return TailSide(tuple(rows), tuple(week))
+
+
+def _classes(crossed: Flags, least: int) -> tuple[Flags, Flags | None]:
+    """The windows for trades that may go over a weekend, and those for trades that do not; None where that is unknown.
+
+    With too few of either kind all windows stand for both.
+    """
+    over = int(np.count_nonzero(crossed))
+    if over < _LEAST_WEEKENDS or len(crossed) - over < least:
+        return np.ones_like(crossed), None
+    return crossed, ~crossed
+
+
+def _row(outcomes: _Outcomes, first_day: Floats, bracket: _Bracket, policy: TailPolicy, unit: float) -> TailRow:
+    table, at_risk = _evaluate(*outcomes, bracket, policy)
+    return TailRow(
+        shortfall=tuple((table * unit).tolist()),
+        value_at_risk=tuple((at_risk * unit).tolist()),
+        gap=tuple((_mean_gaps(first_day, bracket.high) * unit).tolist()),
+        windows=len(outcomes.close),
     )
 
 
@@ -104,7 +137,7 @@ def _evaluate(
 
 
 def _tails(
-    stopped: NDArray[np.bool_], landed: Floats, close: Floats, stop: Floats, policy: TailPolicy
+    stopped: Flags, landed: Floats, close: Floats, stop: Floats, policy: TailPolicy
 ) -> tuple[Floats, Floats, Floats]:
     """Value at risk, expected shortfall and the upper end of its interval for one stop per row: (brackets,) each.
 

@@ -7,6 +7,10 @@ from sizing.policy import TailPolicy
 from sizing.snapshot import MarketStats, Side, StopTail, TailModel
 
 _MINUTES_PER_DAY = 1440
+_HOUR_MS = 3_600_000
+_FRIDAY_CLOSE_MS = 44 * _HOUR_MS
+"""The first Friday 20:00 UTC after the epoch, a Thursday's midnight."""
+_WEEKEND_MS, _WEEK_MS = 49 * _HOUR_MS, 168 * _HOUR_MS
 
 
 def shortfall(loss_at_stop: float, gap_probability: float, gap_excess: float, level: float) -> float:
@@ -28,12 +32,21 @@ def assumed_tail(policy: TailPolicy, stats: MarketStats | None, price: float) ->
     return TailModel(policy.gap_probability, excess, f"assumed: {policy.gap_probability:.1%} gaps of {basis}")
 
 
+def assumed_share(policy: TailPolicy, windows: int) -> float:
+    """What the assumed gap still counts beside so many windows: half at `min_history`, next to nothing after years.
+
+    A short history without a gap does not prove that there is none.
+    """
+    return policy.min_history / (policy.min_history + windows)
+
+
 class TailFigures(NamedTuple):
     """What history says of one stop, in price and without costs. `value_at_risk` is None beyond the longest horizon."""
 
     shortfall: float
     gap: float
     value_at_risk: float | None
+    windows: int
     source: str
 
 
@@ -42,30 +55,39 @@ def days_of(minutes: int) -> int:
     return max(1, -(-minutes // _MINUTES_PER_DAY))
 
 
-def measured_tail(tail: StopTail, side: Side, stop: float, days: int) -> TailFigures:
-    """Read the table at a stop's distance, in price, and a horizon in daily bars.
+def crosses_weekend(now_ms: int, minutes: int) -> bool:
+    """Whether a trade of so many minutes may stand over a weekend: Friday 20:00 UTC to Sunday 21:00.
+
+    Currencies close an hour or two later, and open then; whoever trades on is on the careful side.
+    """
+    since_ms = (now_ms - _FRIDAY_CLOSE_MS) % _WEEK_MS
+    return since_ms < _WEEKEND_MS or since_ms + minutes * 60_000 >= _WEEK_MS
+
+
+def measured_tail(tail: StopTail, side: Side, stop: float, days: int, *, weekend: bool) -> TailFigures:
+    """Read the table at a stop's distance, in price, and a horizon in daily bars, over a weekend or within a week.
 
     Between two stops of the table a straight line never understates the shortfall; beyond the widest it grows with the
     stop, as the loss of a window cannot grow faster.
     """
     table = tail.buy if side == "buy" else tail.sell
-    row = bisect_left(tail.horizons, days)
-    stops, shortfalls = tail.stops, table.shortfall[row]
-    index = bisect_left(stops, stop)
-    longest = row == len(tail.horizons)
-    at_risk = None if longest else table.value_at_risk[row]
-    source = f"{tail.source}, {'until stopped' if longest else f'{tail.horizons[row]} d'}"
+    at = bisect_left(tail.horizons, days)
+    within = not weekend and at < len(table.week)
+    row = table.week[at] if within else table.rows[at]
+    longest = at == len(tail.horizons)
+    kind = " within the week" if within else ""
+    source = f"{row.windows} daily paths, {'until stopped' if longest else f'{tail.horizons[at]} d{kind}'}"
+    stops, index = tail.stops, bisect_left(tail.stops, stop)
     if index == len(stops):
-        beyond = stop - stops[-1]
-        var = None if at_risk is None else at_risk[-1]
-        return TailFigures(shortfalls[-1] + beyond, table.gap[-1], var, source)
+        at_risk = None if longest else row.value_at_risk[-1]
+        return TailFigures(row.shortfall[-1] + stop - stops[-1], row.gap[-1], at_risk, row.windows, source)
     start = stops[index - 1] if index else 0.0
     part = (stop - start) / (stops[index] - start)
-    low, high = shortfalls[2 * index], shortfalls[2 * index + 1]
-    var = None
-    if at_risk is not None:
-        first = at_risk[index - 1] if index else 0.0
-        var = first + part * (at_risk[index] - first)
+    low, high = row.shortfall[2 * index], row.shortfall[2 * index + 1]
+    at_risk = None
+    if not longest:
+        first = row.value_at_risk[index - 1] if index else 0.0
+        at_risk = first + part * (row.value_at_risk[index] - first)
     # Of two stops the nearer one is gapped farther, on the whole; the larger of both is the careful side.
-    gap = max(table.gap[index], table.gap[index - 1] if index else 0.0)
-    return TailFigures(low + part * (high - low), gap, var, source)
+    gap = max(row.gap[index], row.gap[index - 1] if index else 0.0)
+    return TailFigures(low + part * (high - low), gap, at_risk, row.windows, source)

@@ -16,6 +16,10 @@ from sizing.snapshot import Side
 
 Floats = NDArray[np.float64]
 
+DAY_MS = 86_400_000
+_SATURDAY_NOON_MS = DAY_MS * 5 // 2
+_SATURDAY, _SUNDAY = 2, 3
+"""Days of a week that begins with a Thursday, as the epoch did."""
 DECAY = 0.94
 WARM_UP = 30
 """Returns that start the volatility; windows begin behind them."""
@@ -54,6 +58,8 @@ class Moves:
     close_before: Floats
     volatility: Floats
     """Relative, per bar, known at the close before: (n,)."""
+    weekend: NDArray[np.bool_]
+    """Whether a weekend lies between the close before and the bar, (n,)."""
     unit: float
     """Price of one volatility now."""
 
@@ -62,15 +68,22 @@ class Moves:
 
     def newest(self, count: int) -> "Moves":
         """The newest moves, at most so many."""
-        cut = slice(-count, None)
+        return self._picked(slice(-count, None))
+
+    def only(self, rows: NDArray[np.bool_]) -> "Moves":
+        """Some of the moves, each by itself: paths of several bars can no longer be put together."""
+        return self._picked(rows)
+
+    def _picked(self, rows: slice | NDArray[np.bool_]) -> "Moves":
         return Moves(
-            self.time_ms[cut],
-            self.open[cut],
-            self.high[cut],
-            self.low[cut],
-            self.close[cut],
-            self.close_before[cut],
-            self.volatility[cut],
+            self.time_ms[rows],
+            self.open[rows],
+            self.high[rows],
+            self.low[rows],
+            self.close[rows],
+            self.close_before[rows],
+            self.volatility[rows],
+            self.weekend[rows],
             self.unit,
         )
 
@@ -90,11 +103,20 @@ def volatilities(close: Floats) -> Floats:
     return result
 
 
+class _Columns(NamedTuple):
+    time_ms: NDArray[np.int64]
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+
+
 def moves(bars: Bars) -> Moves | None:
-    """Every bar as a move from the close before it; None where there are no two bars behind the warm-up.
+    """Every daily bar as a move from the close before it; None where there are no two bars behind the warm-up.
 
     Bars that follow a close without any volatility say nothing about now and are left out.
     """
+    bars = _whole_days(bars)
     volatility = volatilities(bars.close)
     if len(bars.close) <= WARM_UP + 1 or not volatility[-1] > 0:
         return None
@@ -110,8 +132,35 @@ def moves(bars: Bars) -> Moves | None:
         (bars.close[after] - before) * scale,
         before,
         then,
+        _over_weekend(bars.time_ms[use] + DAY_MS, bars.time_ms[after]),
         float(volatility[-1] * bars.close[-1]),
     )
+
+
+def _whole_days(bars: Bars) -> Bars:
+    """Bars with those of a Sunday's few hours joined to the Monday's; as they are where weekends are traded through."""
+    weekday = (bars.time_ms + DAY_MS // 2) // DAY_MS % 7  # at the bar's middle; 0 is a Thursday
+    sunday = weekday == _SUNDAY
+    if not sunday.any() or np.count_nonzero(weekday == _SATURDAY) * 2 > np.count_nonzero(sunday):
+        return bars
+    # A Sunday at the end is a day that has only begun: with it the volatility of now would be too small.
+    size = len(sunday) - int(sunday[-1])
+    starts = np.flatnonzero(np.concatenate(([True], ~sunday[: size - 1])))
+    ends = np.append(starts[1:], size) - 1
+    return _Columns(
+        bars.time_ms[starts],
+        bars.open[starts],
+        np.maximum.reduceat(bars.high[:size], starts),
+        np.minimum.reduceat(bars.low[:size], starts),
+        bars.close[ends],
+    )
+
+
+def _over_weekend(ended_ms: NDArray[np.int64], opened_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether a Saturday's noon, UTC, lies between the end of one bar and the opening of the next."""
+    # The epoch began on a Thursday; its first Saturday noon came two and a half days later.
+    saturdays = (opened_ms - _SATURDAY_NOON_MS) // (7 * DAY_MS)
+    return saturdays > (ended_ms - _SATURDAY_NOON_MS) // (7 * DAY_MS)
 
 
 class Step(NamedTuple):

@@ -662,7 +662,7 @@ def test_statistics_of_every_symbol_get_their_turn_however_short_it_is(plain: Pl
     bars = [{"symbol": name, "timeframe": "H1", "rates": [bar]} for name in names]
     plain.hear(symbols=[symbol_info(name) for name in names], bars=bars)
     # A fresh look: taking the message in has worked them all out already.
-    evidence = Evidence(plain.desks[0].settings, plain.desks[0].terminal)
+    evidence = Evidence(plain.desks[0].settings, plain.desks[0].terminal, {})
     for _ in names:
         evidence.refresh(-1.0)
     assert all(evidence._stats.get(name) is not None for name in names)

@@ -31,7 +31,7 @@ def book(
     positions = [leg for leg in legs if isinstance(leg, Position)]
     orders = [leg for leg in legs if isinstance(leg, PendingOrder)]
     figures = {"EURUSD": priced()} if symbols is None else symbols
-    return assess(make_account(), positions, orders, figures, TailPolicy() if tail is None else tail)
+    return assess(make_account(), positions, orders, figures, TailPolicy() if tail is None else tail).book
 
 
 def only(result: Book) -> Exposure:

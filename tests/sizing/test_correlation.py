@@ -10,7 +10,7 @@ import tests
 from sizing.correlation import signed_correlations, with_book
 from sizing.engine import size
 from sizing.snapshot import Exposure, Side
-from sizing.stats.correlation import blend
+from sizing.stats.correlation import shrink
 from sizing.symbols import SymbolClass, SymbolTable
 from tests.builders import make_spec
 from tests.sizing.builders import (
@@ -156,7 +156,7 @@ def test_the_lookup_finds_a_brokers_names(first: str, second: str, expected: flo
 
 
 def test_eurusd_sim_against_gbpusd_sim_in_a_decision() -> None:
-    value = blend(None, prior("EURUSD.sim", "GBPUSD.sim"))
+    value = shrink(None, prior("EURUSD.sim", "GBPUSD.sim"))
     assert value == 0.7
     snapshot = make_snapshot(
         spec=make_spec("EURUSD.sim"), exposures=(make_exposure("GBPUSD.sim"),),

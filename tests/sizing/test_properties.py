@@ -202,7 +202,7 @@ def test_what_the_journal_keeps_decides_the_same(case: Case) -> None:
     assert isinstance(symbol, SymbolPart)
     assert isinstance(correlation, CorrelationPart)
     assert isinstance(policy, PolicyPart)
-    again = read.snapshot(account, symbol, correlation)
+    again = read.snapshot(account, symbol, correlation, None)
     assert (read.signal, again, policy.policy) == (case.signal, snapshot, case.policy)
     assert size(read.signal, again, policy.policy) == case.decide()
 

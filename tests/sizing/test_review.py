@@ -9,7 +9,7 @@ from sizing.decision import Decision
 from sizing.engine import size
 from sizing.policy import TailPolicy
 from sizing.snapshot import Conversion, Exposure, PendingOrder, Quote, Side
-from sizing.stats.correlation import blend
+from sizing.stats.correlation import Measured, shrink
 from tests.builders import NOW_MS, make_account, make_order, make_spec
 from tests.sizing.builders import (
     cap_lots,
@@ -33,18 +33,18 @@ HEDGING = 2
 @pytest.mark.parametrize("observations", [3, 10, 20, 59])
 @pytest.mark.parametrize("value", [-1.0, 0.0, 0.95])
 def test_without_a_prior_few_common_returns_say_nothing(observations: int, value: float) -> None:
-    assert blend((value, observations), None) is None
+    assert shrink(Measured(value, observations, 0.1), None) is None
 
 
 @pytest.mark.parametrize("observations", [60, 61, 252])
-@pytest.mark.parametrize("value", [-0.4, 0.0, 0.95])
+@pytest.mark.parametrize("value", [0.0, 0.1, 0.95])
 def test_without_a_prior_enough_common_returns_count_whole(observations: int, value: float) -> None:
-    assert blend((value, observations), None) == value
+    assert shrink(Measured(value, observations, 0.1), None) == value
 
 
 @pytest.mark.parametrize("observations", [3, 59])
 def test_concentration_counts_a_pair_with_too_few_common_returns(observations: int) -> None:
-    known = blend((0.1, observations), None)
+    known = shrink(Measured(0.1, observations, 0.1), None)
     table = {} if known is None else {"EURUSD": {"EURJPY": known}}
     snapshot = make_snapshot(exposures=(make_exposure("EURJPY", risk=100.0),), correlation=table)
     decision = size(make_signal(), snapshot, make_policy())
@@ -87,7 +87,7 @@ def pending(order: PendingOrder) -> Exposure:
     priced = PricedSymbol(
         spec=make_spec(), quote=Quote(1.0998, 1.1002, NOW_MS), conversion=Conversion(1.0, 1.1), stats=make_stats()
     )
-    book = assess(make_account(), [], [order], {"EURUSD": priced}, TailPolicy())
+    book = assess(make_account(), [], [order], {"EURUSD": priced}, TailPolicy()).book
     (exposure,) = book.pending
     return exposure
 
@@ -101,7 +101,7 @@ def test_an_order_in_flight_is_priced_at_the_quotes_touch(side: Side, touch: flo
 
 
 def test_an_order_in_flight_without_a_quote_makes_the_book_unpriceable() -> None:
-    assert assess(make_account(), [], [make_order(price_open=0.0)], {}, TailPolicy()).unpriceable is not None
+    assert assess(make_account(), [], [make_order(price_open=0.0)], {}, TailPolicy()).book.unpriceable is not None
 
 
 # Reports from the future ---------------------------------------------------------------------------------------------
