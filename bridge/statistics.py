@@ -63,7 +63,7 @@ def _scenarios(path: Moves, least: int) -> tuple[DayMoves | None, DayMoves | Non
         return None, None
     every = None
     found = []
-    for rows in (~path.weekend, path.weekend):
+    for rows in (~path.weekend | path.hole, path.weekend):
         if np.count_nonzero(rows) >= least:
             found.append(day_moves(path.only(rows), JOINT_DAYS))
         else:

@@ -15,6 +15,7 @@ from bridge.cli.demo import demo
 from bridge.cli.explain import explain
 from bridge.cli.keys import keys
 from bridge.cli.market import sample_market_command
+from bridge.cli.risk import risk
 from bridge.cli.screen import BAD, screen
 from bridge.cli.serve import serve
 from bridge.cli.size import size
@@ -34,6 +35,7 @@ app.command()(serve)
 app.command()(size)
 app.command()(status)
 app.command()(explain)
+app.command()(risk)
 app.command()(check)
 app.command()(init)
 app.command("sample-market")(sample_market_command)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from rich.table import Table
 
+from bridge.bench.figures import Figures, figures
 from bridge.bench.measure import Load, RoundTrips, Spread, engine, load, round_trips
 from bridge.cli.screen import screen
 
@@ -35,6 +36,8 @@ def bench(
     say: Callable[[str], None] = (lambda _: None) if as_json else (lambda text: typer.echo(text, err=True))
     say("engine alone ...")
     alone = _in_folder(lambda folder: engine(folder, count))
+    say("statistics and the portfolio's solution ...")
+    closed = figures(20)
     say(f"{count} round trips, everything on one core ...")
     trips = _in_folder(lambda folder: round_trips(folder, count))
     say(f"{paced} round trips with 5 ms pauses ...")
@@ -43,7 +46,7 @@ def bench(
     synced = _in_folder(lambda folder: round_trips(folder, paced, sync="full"))
     say(f"{waves} waves of 64 clients ...")
     many = _in_folder(lambda folder: load(folder, waves))
-    lines = _lines(alone, trips, slow, synced, many)
+    lines = _lines(alone, trips, slow, synced, many) + _closed_lines(closed)
     if as_json:
         typer.echo(json.dumps({"machine": _machine(), "figures": [line._asdict() for line in lines]}, indent=2))
         return
@@ -74,6 +77,16 @@ def _lines(alone: Spread, trips: RoundTrips, slow: RoundTrips, synced: RoundTrip
         Line(f"{many.clients} clients: bare exchanges", many.echo, "/s", "", None),
         Line(f"{many.clients} clients: decisions", many.daemon, "/s", "", None),
         Line(f"{many.clients} clients: share of bare throughput", share, "x", "at least 0.25", share >= 0.25),
+    ]
+
+
+def _closed_lines(closed: Figures) -> list[Line]:
+    """What happens when a bar closes, and where the portfolio's tail decides."""
+    taken, solve, memory = closed
+    return [
+        Line("statistics of a symbol, 5,000 daily bars", taken, "ms", "at most 50", taken <= 50),
+        Line("portfolio, 20 positions, 2,000 days: solution", solve, "us", "at most 60", solve <= 60),
+        Line("memory of a symbol's statistics", memory, "KiB", "", None),
     ]
 
 

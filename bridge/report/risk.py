@@ -16,7 +16,7 @@ from sizing.policy import Policy
 from sizing.snapshot import Floats, Side
 from sizing.stats.atr import atr
 from sizing.stats.shortfall import expected_shortfall, value_at_risk
-from sizing.stats.tail import assumed_tail, days_of, measured_tail, shortfall
+from sizing.stats.tail import TailFigures, assumed_tail, days_of, measured_tail, shortfall
 from sizing.stats.volatility import percentile_ranks, volatility_regime
 from sizing.stats.windows import WARM_UP, Moves, moves, step, stop_trade_losses, volatilities
 
@@ -25,8 +25,10 @@ _WORST = 5
 _GAP_MS = 4 * TIMEFRAME_MS[DAILY]
 """Longer than a weekend with a holiday."""
 _TIE = 1e-9
+_MOST_DIGITS = 6
 
 End = Literal["gap", "stop", "close"]
+When = Literal["", "within the week", "over a weekend"]
 
 
 class Wish(NamedTuple):
@@ -50,15 +52,19 @@ class Amount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """The daily bars used. `gaps` counts where bars are missing for longer than a weekend, `longest_gap_days` too."""
+    """The daily bars used. `gaps` counts where bars are missing for longer than a weekend."""
 
     source: str
     days: int
     from_ms: int
     to_ms: int
+    """Opening of the last bar."""
     gaps: int
-    longest_gap_days: float | None
+    longest_gap_ms: tuple[int, int] | None
+    """Openings of the bars before and after it."""
     last_close: float
+    digits: int
+    """Decimals of the symbol's prices."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +101,7 @@ class Sample:
 class Counted:
     """The expected shortfall that sizing takes. `when` is empty where the weekend makes no difference."""
 
-    when: Literal["", "within the week", "over a weekend"]
+    when: When
     shortfall: Amount
     source: str
     assumed: bool
@@ -153,7 +159,7 @@ class RiskSeries:
 
 
 def risk_of(source: Source, wish: Wish) -> tuple[RiskReport, RiskSeries]:
-    """The report, and what is drawn. Raises MarketError for an unknown symbol, ReportError without a stop to look at."""
+    """The report and what is drawn. Raises MarketError for an unknown symbol, ReportError for a stop that is none."""
     bars, policy = source.series(wish.symbol), source.account.policy
     # Exactly the bars that the daemon looks at.
     bars = bars.closed_before(_end_ms(bars), last=HISTORY + WARM_UP + 1)
@@ -254,9 +260,10 @@ def _counted(case: _Case, side: Side) -> list[Counted]:
     week, weekend = (measured_tail(tail, side, case.stop, case.days, weekend=crosses) for crosses in (False, True))
     if week == weekend:
         return [Counted(when="", shortfall=case.amount(week.shortfall), source=week.source, assumed=False)]
+    kinds: tuple[tuple[When, TailFigures], ...] = (("within the week", week), ("over a weekend", weekend))
     return [
         Counted(when=when, shortfall=case.amount(found.shortfall), source=found.source, assumed=False)
-        for when, found in (("within the week", week), ("over a weekend", weekend))
+        for when, found in kinds
     ]
 
 
@@ -294,16 +301,24 @@ def _end(loss: float, stop: float) -> End:
 
 def _history(label: str, bars: BarSeries) -> History:
     steps = np.diff(bars.time_ms)
-    missing = steps[steps > _GAP_MS]
+    gaps = int(np.count_nonzero(steps > _GAP_MS))
+    longest = int(np.argmax(steps)) if gaps else 0
     return History(
         source=label,
         days=len(bars),
         from_ms=int(bars.time_ms[0]),
         to_ms=int(bars.time_ms[-1]),
-        gaps=len(missing),
-        longest_gap_days=float(missing.max()) / TIMEFRAME_MS[DAILY] if len(missing) else None,
+        gaps=gaps,
+        longest_gap_ms=(int(bars.time_ms[longest]), int(bars.time_ms[longest + 1])) if gaps else None,
         last_close=float(bars.close[-1]),
+        digits=_digits(bars.close),
     )
+
+
+def _digits(close: Floats) -> int:
+    """Decimals of the newest closes, as far as a broker quotes them."""
+    texts = (f"{value:.{_MOST_DIGITS}f}".rstrip("0") for value in close[-50:].tolist())
+    return max(len(text.partition(".")[2]) for text in texts)
 
 
 def _volatility(bars: BarSeries, figures: DailyFigures, policy: Policy) -> Volatility:

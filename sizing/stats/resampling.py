@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 BLOCK = 20
-"""Bars of a block: a month of days, long enough to keep what follows each other together."""
+"""Windows of a block: a month of days, long enough to keep what follows each other together."""
 REPLICATES = 500
 
 
-def block_sums(values: Floats) -> Floats:
+def block_sums(values: Floats, block: int = BLOCK) -> Floats:
     """Sums over consecutive blocks of each row of values (m, n): (m, blocks); the last block may be shorter."""
-    starts = np.arange(0, values.shape[-1], BLOCK)
+    starts = np.arange(0, values.shape[-1], block)
     return np.add.reduceat(values, starts, axis=-1)
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sizing.policy import TailPolicy
 from sizing.snapshot import Side, StopTail, TailRow, TailSide
-from sizing.stats.resampling import REPLICATES, block_counts, block_sums
+from sizing.stats.resampling import BLOCK, REPLICATES, block_counts, block_sums
 from sizing.stats.shortfall import fit_pareto, peaks_over_threshold, tail_means
 from sizing.stats.windows import Moves, step
 
@@ -53,21 +53,27 @@ class _Bracket(NamedTuple):
 
 
 class _Outcomes(NamedTuple):
-    """What windows came to: the worst reached (n,), where stops were filled (brackets, n), the last close (n,)."""
+    """What windows came to: the worst reached (n,), where stops were filled (brackets, n), the last close (n,).
+
+    `block` of them are a month.
+    """
 
     reached: Floats
     landed: Floats
     close: Floats
+    block: int = BLOCK
 
     def of(self, rows: Flags) -> "_Outcomes":
         """Only some windows."""
-        return _Outcomes(self.reached[rows], self.landed[:, rows], self.close[rows])
+        block = max(1, round(BLOCK * float(rows.mean())))
+        return _Outcomes(self.reached[rows], self.landed[:, rows], self.close[rows], block)
 
 
 def _side(path: Moves, side: Side, stops: Floats, policy: TailPolicy) -> TailSide:
     grid = stops / path.unit
     bracket = _Bracket(np.concatenate(([0.0], grid[:-1]))[:, None], grid[:, None])
-    reached, crossed = np.zeros(len(path)), np.zeros(len(path), dtype=bool)
+    reached = np.zeros(len(path))
+    over, within = np.zeros(len(path), dtype=bool), np.ones(len(path), dtype=bool)
     landed = np.full((len(grid), len(path)), -np.inf)
     rows: list[TailRow] = []
     week: list[TailRow] = []
@@ -77,33 +83,33 @@ def _side(path: Moves, side: Side, stops: Floats, policy: TailPolicy) -> TailSid
         size = len(bar.close)
         _land(landed, bar.landing, reached, bracket)
         reached[:size] = np.maximum(reached[:size], bar.reached)
-        crossed[:size] |= path.weekend[ahead:]
+        over[:size] |= path.weekend[ahead:]
+        within[:size] &= ~path.weekend[ahead:] | path.hole[ahead:]
         if ahead == 0:
             first_day = landed.copy()
         if ahead + 1 in HORIZONS:
             outcomes = _Outcomes(reached[:size], landed[:, :size], bar.close)
-            over, within = _classes(crossed[:size], policy.min_history)
-            rows.append(_row(outcomes.of(over), first_day[:, :size][:, over], bracket, policy, path.unit))
-            if within is not None and len(week) == len(rows) - 1:
-                week.append(_row(outcomes.of(within), first_day[:, :size][:, within], bracket, policy, path.unit))
+            first, second = _classes(over[:size], within[:size], policy.min_history)
+            rows.append(_row(outcomes.of(first), first_day[:, :size][:, first], bracket, policy, path.unit))
+            if second is not None and len(week) == len(rows) - 1:
+                week.append(_row(outcomes.of(second), first_day[:, :size][:, second], bracket, policy, path.unit))
     until = _until_stopped(reached, landed, bracket, policy.level) * path.unit
     rows.append(TailRow(tuple(until.tolist()), (), rows[0].gap, len(path)))
     return TailSide(tuple(rows), tuple(week))
 
 
-def _classes(crossed: Flags, least: int) -> tuple[Flags, Flags | None]:
+def _classes(over: Flags, within: Flags, least: int) -> tuple[Flags, Flags | None]:
     """The windows for trades that may go over a weekend, and those for trades that do not; None where that is unknown.
 
-    With too few of either kind all windows stand for both.
+    With too few of either kind all windows stand for both. A hole in the history counts as either.
     """
-    over = int(np.count_nonzero(crossed))
-    if over < _LEAST_WEEKENDS or len(crossed) - over < least:
-        return np.ones_like(crossed), None
-    return crossed, ~crossed
+    if np.count_nonzero(over) < _LEAST_WEEKENDS or np.count_nonzero(within) < least:
+        return np.ones_like(over), None
+    return over, within
 
 
 def _row(outcomes: _Outcomes, first_day: Floats, bracket: _Bracket, policy: TailPolicy, unit: float) -> TailRow:
-    table, at_risk = _evaluate(*outcomes, bracket, policy)
+    table, at_risk = _evaluate(outcomes, bracket, policy)
     return TailRow(
         shortfall=tuple((table * unit).tolist()),
         value_at_risk=tuple((at_risk * unit).tolist()),
@@ -122,45 +128,57 @@ def _land(landed: Floats, landing: Floats, reached: Floats, bracket: _Bracket) -
     landed[:, rows] = np.maximum(landed[:, rows], np.where(meets, where, -np.inf))
 
 
-def _evaluate(
-    reached: Floats, landed: Floats, close: Floats, bracket: _Bracket, policy: TailPolicy
-) -> tuple[Floats, Floats]:
+def _evaluate(outcomes: _Outcomes, bracket: _Bracket, policy: TailPolicy) -> tuple[Floats, Floats]:
     """Shortfalls at both ends of every bracket, in turn and never falling, and the value at risk at its upper end."""
-    stopped = reached >= bracket.low
-    _, at_low, _ = _tails(stopped, landed, close, bracket.low, policy)
-    value_at_risk, at_high, upper = _tails(stopped, landed, close, bracket.high, policy)
-    upper = np.maximum(upper, _fitted(landed, bracket.high[:, 0], policy.level))
+    stopped = outcomes.reached >= bracket.low
+    at_low = _tails(stopped, outcomes, bracket.low, policy.level).shortfall
+    value_at_risk, at_high, beyond, plain = _tails(stopped, outcomes, bracket.high, policy.level)
+    upper = _upper_ends(beyond, plain, bracket.high, policy, outcomes.block)
+    upper = np.maximum(upper, _fitted(outcomes.landed, bracket.high[:, 0], policy.level))
     margin = np.maximum(upper - at_high, 0.0)
     margin = np.maximum(margin, np.concatenate((margin[:1], margin[:-1])))
     ends = np.column_stack((at_low + margin, at_high + margin)).ravel()
     return np.maximum.accumulate(ends), value_at_risk
 
 
-def _tails(
-    stopped: Flags, landed: Floats, close: Floats, stop: Floats, policy: TailPolicy
-) -> tuple[Floats, Floats, Floats]:
-    """Value at risk, expected shortfall and the upper end of its interval for one stop per row: (brackets,) each.
+class _Tails(NamedTuple):
+    """One stop per row: value at risk and shortfall (brackets,), and what each window loses beyond it (brackets, n).
 
-    Where the tail holds stopped windows only, and not all of them gaps, its first loss is the stop itself: then the
-    sums of what lies beyond do, and nothing has to be put in order.
+    `plain` rows have windows in their tail that end at the stop, and nothing but such or gaps.
     """
-    tail, size = 1.0 - policy.level, stopped.shape[-1]
-    beyond = np.where(stopped, np.maximum(landed - stop, 0.0), 0.0)
+
+    value_at_risk: Floats
+    shortfall: Floats
+    beyond: Floats
+    plain: Flags
+
+
+def _tails(stopped: Flags, outcomes: _Outcomes, stop: Floats, level: float) -> _Tails:
+    """The tail at one stop per row. Where a row is plain, its first loss is the stop, and nothing has to be sorted."""
+    tail, size = 1.0 - level, stopped.shape[-1]
+    beyond = np.where(stopped, np.maximum(outcomes.landed - stop, 0.0), 0.0)
     gapped = np.count_nonzero(beyond, axis=1)
     plain = (np.count_nonzero(stopped, axis=1) > tail * size) & (gapped <= tail * size)
     at_risk = stop[:, 0].copy()
     shortfall = at_risk + beyond.sum(axis=1) / (tail * size)
-    upper = np.empty_like(at_risk)
-    upper[plain] = _interval_end(beyond[plain], stop[plain], (1.0,), policy)
     rest = np.flatnonzero(~plain)
     if len(rest):
-        losses = np.where(stopped[rest], np.maximum(stop[rest], landed[rest]), close)
-        at_risk[rest], shortfall[rest] = tail_means(losses, policy.level)
-        upper[rest] = _interval_end(losses - stop[rest], stop[rest], _THRESHOLDS, policy)
-    return at_risk, shortfall, upper
+        beyond[rest] = np.where(stopped[rest], beyond[rest], outcomes.close - stop[rest])
+        at_risk[rest], shortfall[rest] = tail_means(beyond[rest] + stop[rest], level)
+    return _Tails(at_risk, shortfall, beyond, plain)
 
 
-def _interval_end(beyond: Floats, stop: Floats, thresholds: tuple[float, ...], policy: TailPolicy) -> Floats:
+def _upper_ends(beyond: Floats, plain: Flags, stop: Floats, policy: TailPolicy, block: int) -> Floats:
+    """Upper ends of the intervals of the rows' shortfalls."""
+    upper = np.empty(len(stop))
+    upper[plain] = _interval_end(beyond[plain], stop[plain], (1.0,), policy, block)
+    upper[~plain] = _interval_end(beyond[~plain], stop[~plain], _THRESHOLDS, policy, block)
+    return upper
+
+
+def _interval_end(
+    beyond: Floats, stop: Floats, thresholds: tuple[float, ...], policy: TailPolicy, block: int
+) -> Floats:
     """Upper end of the block-bootstrap interval of the expected shortfall of each row of losses less the stop.
 
     A replicate's shortfall is at most `v + mean((loss - v)+) / (1 - level)` whatever v is (Rockafellar and Uryasev,
@@ -169,7 +187,7 @@ def _interval_end(beyond: Floats, stop: Floats, thresholds: tuple[float, ...], p
     size = beyond.shape[-1]
     best = np.full((len(beyond), REPLICATES), np.inf)
     for share in thresholds:
-        sums = block_sums(np.maximum(beyond + (1.0 - share) * stop, 0.0))
+        sums = block_sums(np.maximum(beyond + (1.0 - share) * stop, 0.0), block)
         means = share * stop + sums @ block_counts(sums.shape[-1]) / (size * (1.0 - policy.level))
         np.minimum(best, means, out=best)
     rank = int(np.ceil((1.0 + policy.interval) / 2 * REPLICATES)) - 1

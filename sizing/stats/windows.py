@@ -18,6 +18,8 @@ Floats = NDArray[np.float64]
 
 DAY_MS = 86_400_000
 _SATURDAY_NOON_MS = DAY_MS * 5 // 2
+_LONGEST_BREAK_MS = 5 * DAY_MS
+"""From opening to opening: Thursday to Tuesday, as around Easter."""
 _SATURDAY, _SUNDAY = 2, 3
 """Days of a week that begins with a Thursday, as the epoch did."""
 DECAY = 0.94
@@ -60,6 +62,8 @@ class Moves:
     """Relative, per bar, known at the close before: (n,)."""
     weekend: NDArray[np.bool_]
     """Whether a weekend lies between the close before and the bar, (n,)."""
+    hole: NDArray[np.bool_]
+    """Whether so much time lies there that nobody knows what kind of break it was, (n,)."""
     unit: float
     """Price of one volatility now."""
 
@@ -84,6 +88,7 @@ class Moves:
             self.close_before[rows],
             self.volatility[rows],
             self.weekend[rows],
+            self.hole[rows],
             self.unit,
         )
 
@@ -133,6 +138,7 @@ def moves(bars: Bars) -> Moves | None:
         before,
         then,
         _over_weekend(bars.time_ms[use] + DAY_MS, bars.time_ms[after]),
+        bars.time_ms[after] - bars.time_ms[use] > _LONGEST_BREAK_MS,
         float(volatility[-1] * bars.close[-1]),
     )
 
