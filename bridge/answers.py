@@ -21,7 +21,7 @@ from sizing.engine import size
 from sizing.ledger import Reservation, cents, end, fill
 from sizing.policy import Policy
 from sizing.snapshot import AccountView, Portfolio, Signal, Snapshot
-from sizing.stats.tail import days_of
+from sizing.stats.tail import horizon_end
 
 VERSION = version("lotbridge")
 _encode = msgspec.msgpack.Encoder().encode
@@ -78,18 +78,18 @@ def _decide(signal: Signal, snapshot: Snapshot, desk: Desk) -> tuple[Decision, S
 
 
 def _forecast(number: str, signal: Signal, snapshot: Snapshot, decision: Decision, policy: Policy) -> Forecast:
-    """What the decision says about its trade's tail, to be compared with what happens."""
+    """What the decision says about its trade's tail, to be compared with what happens once it is open."""
     entry, stop, audit = decision.entry or 0.0, decision.stop_loss or 0.0, snapshot.symbol.audit
     return Forecast(
         decision=f"d{number}",
         reservation=f"r{number}",
         symbol=signal.symbol,
         side=signal.side,
-        at_ms=snapshot.now_ms,
+        at_ms=0 if signal.order == "pending" else snapshot.now_ms,
+        until_ms=horizon_end(snapshot.now_ms, signal.horizon_minutes or policy.cost.horizon_minutes),
         entry=entry,
         stop_loss=stop,
         spread=snapshot.quote.ask - snapshot.quote.bid,
-        days=days_of(signal.horizon_minutes or policy.cost.horizon_minutes),
         money=decision.money_per_price,
         costs=decision.stop_loss_per_lot - abs(entry - stop) * decision.money_per_price,
         value_at_risk=decision.value_at_risk_per_lot,

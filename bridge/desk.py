@@ -94,6 +94,8 @@ class Desk:
         """Replace a reservation by its next state; `ledger` holds it already."""
         self.ledger = ledger
         self._ended.pop(reservation.id, None)
+        if reservation.state in ("released", "lapsed"):
+            self.auditor.forget(reservation)
         if reservation.held_lots == 0:
             self._ended[reservation.id] = reservation
             if len(self._ended) > _ENDED_REMEMBERED:

@@ -236,7 +236,8 @@ class Service:
     def _fill(self, request: wire.FillRequest, desk: Desk, body: bytes, now_ms: int) -> bytes:
         after = answers.filled(request, desk, now_ms)
         reply = encode(answers.reservation_reply(request, after, now_ms))
-        self._write(desk, request.id, "fill", now_ms, body, reply, reservation=after)
+        forecast = desk.auditor.opened(after, request.price, now_ms)
+        self._write(desk, request.id, "fill", now_ms, body, reply, reservation=after, forecast=forecast)
         desk.executed(after, request.ticket, request.lots, request.price)
         fields = {"account": desk.login, "reservation": after.id, "ticket": request.ticket, "lots": request.lots}
         self.events.append(Event("info", "fill", fields))

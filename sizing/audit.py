@@ -14,6 +14,8 @@ from sizing.snapshot import Deal, Side, TailAudit
 from sizing.stats.backtest import Verdict, judge
 
 DAY_MS = 86_400_000
+DUST = 1e-9
+"""A stop that is met at its price loses the value at risk, but for the last bits of a float."""
 _LEAST_MULTIPLIER = 1.25
 """Of a rejected model: less would not be noticed."""
 
@@ -26,11 +28,12 @@ class Forecast(NamedTuple):
     symbol: str
     side: Side
     at_ms: int
+    """When the position began; 0 while a pending order has not been filled."""
+    until_ms: int
+    """The end of the trade's horizon, weekends left out."""
     entry: float
     stop_loss: float
     spread: float
-    days: int
-    """Horizon, in daily bars."""
     money: float
     """Per 1.0 of price."""
     costs: float
@@ -51,39 +54,41 @@ class Outcome(NamedTuple):
 
     @property
     def beyond(self) -> bool:
-        """More was lost than the value at risk."""
-        return self.loss > self.value_at_risk
+        """More was lost than the value at risk, by more than the dust of floats."""
+        return self.loss > self.value_at_risk * (1.0 + DUST)
 
 
 class Path(NamedTuple):
-    """Bars of bids that followed a decision, oldest first: columns of one length."""
+    """Bars of bids from the one a position was opened in, oldest first: columns of one length.
+
+    `complete` says that they reach to the end of the horizon.
+    """
 
     open: NDArray[np.float64]
     high: NDArray[np.float64]
     low: NDArray[np.float64]
     close: NDArray[np.float64]
+    complete: bool
 
 
-def path_loss(forecast: Forecast, path: Path, wanted: int) -> float | None:
+def path_loss(forecast: Forecast, path: Path) -> float | None:
     """What one lot lost on the bars that followed, with its costs; None while it has neither met its stop nor its end.
 
-    `wanted` is the horizon in these bars. The stop is met by the side of the book that closes the position; a bar that
-    opens beyond it fills it there.
+    The stop is met by the side of the book that closes the position. A bar that opens beyond it fills it there.
     """
     buy = forecast.side == "buy"
     sign = 1.0 if buy else -1.0
     # What a short position is closed at lies the spread above the bars.
     shift = 0.0 if buy else forecast.spread
-    size = min(wanted, len(path.close))
-    worst = (path.low if buy else path.high)[:size] + shift
+    worst = (path.low if buy else path.high) + shift
     met = np.flatnonzero((forecast.stop_loss - worst) * sign >= 0)
     if len(met):
         opened = float(path.open[met[0]]) + shift
         price = min(forecast.stop_loss, opened) if buy else max(forecast.stop_loss, opened)
-    elif size < wanted:
+    elif not path.complete or not len(path.close):
         return None
     else:
-        price = float(path.close[size - 1]) + shift
+        price = float(path.close[-1]) + shift
     return (forecast.entry - price) * sign * forecast.money + forecast.costs
 
 
@@ -111,7 +116,7 @@ def verdict(outcomes: Sequence[Outcome], level: float) -> Verdict:
     """Both tests over outcomes (at least one)."""
     return judge(
         np.array([outcome.loss for outcome in outcomes]),
-        np.array([outcome.value_at_risk for outcome in outcomes]),
+        np.array([outcome.value_at_risk for outcome in outcomes]) * (1.0 + DUST),
         np.array([outcome.shortfall for outcome in outcomes]),
         level,
     )

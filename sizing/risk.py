@@ -5,7 +5,7 @@ import math
 from sizing import money
 from sizing.gates import Refusal
 from sizing.snapshot import MarketStats
-from sizing.stats.tail import assumed_share, assumed_tail, crosses_weekend, days_of, measured_tail, shortfall
+from sizing.stats.tail import assumed_tail, careful_shortfall, crosses_weekend, days_of, measured_tail, shortfall
 from sizing.trade import Trade
 
 DAY_MS = 86_400_000
@@ -56,11 +56,8 @@ def _tail(trade: Trade, stats: MarketStats | None, costs: float) -> None:
         minutes = trade.signal.horizon_minutes or trade.policy.cost.horizon_minutes
         weekend = crosses_weekend(trade.snapshot.now_ms, minutes)
         figures = measured_tail(stats.measured, trade.signal.side, distance - near, days_of(minutes), weekend=weekend)
-        tail, source = (figures.shortfall + near) * unit + costs, figures.source
-        chance = assumed.gap_probability * assumed_share(policy, figures.windows)
-        least = shortfall(loss, chance, gap * unit, policy.level)
-        if least > tail:
-            tail, source = least, f"{source}, with a share of the assumed gap"
+        price, source = careful_shortfall(figures, assumed, distance, near, policy)
+        tail = price * unit + costs
         gap = max(gap, figures.gap)
         if figures.value_at_risk is not None:
             trade.value_at_risk_per_lot = (figures.value_at_risk + near) * unit + costs

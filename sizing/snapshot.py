@@ -191,13 +191,14 @@ class TailRow(NamedTuple):
     """The measured tail for one horizon, in price, over the stops of a `StopTail`.
 
     `shortfall` holds the upper end of the expected shortfall's interval at the lower and at the upper end of each
-    bracket between two stops, the first from 0; `value_at_risk` has a value at each stop. `gap` is the mean of what the
-    first day loses beyond each stop that is not filled at its price.
+    bracket between two stops, the first from 0, and at the last stop as the lower end of all beyond it;
+    `value_at_risk` has a value at each stop. `reach` has for each bracket, the endless one too, the mean loss of a stop
+    that the first day jumps over; 0 where it jumps over none.
     """
 
     shortfall: tuple[float, ...]
     value_at_risk: tuple[float, ...]
-    gap: tuple[float, ...]
+    reach: tuple[float, ...]
     windows: int
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.text import Text
 
+from bridge.cli.audit import audit
 from bridge.cli.bench import bench
 from bridge.cli.codes import codes
 from bridge.cli.config import check, init
@@ -36,6 +37,7 @@ app.command()(size)
 app.command()(status)
 app.command()(explain)
 app.command()(risk)
+app.command()(audit)
 app.command()(check)
 app.command()(init)
 app.command("sample-market")(sample_market_command)

@@ -25,6 +25,8 @@ def _draw_sheet(console: Console, sheet: Sheet) -> None:
     made = table(console, *sheet.columns)
     for place in sheet.right:
         made.columns[place].justify = "right"
+    for place in {0, *sheet.right}:  # names and numbers stay whole; words may wrap
+        made.columns[place].no_wrap = True
     made.title, made.title_justify, made.title_style = sheet.title, "left", "bold"
     for row in sheet.rows:
         made.add_row(*row)

@@ -1,6 +1,7 @@
 """Reads a journal beside the daemon that writes it, the newest entries in its tail included."""
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -8,10 +9,11 @@ import msgspec
 
 from bridge.errors import JournalError
 from bridge.journal.database import COLUMNS, damaged, open_for_reading
-from bridge.journal.records import Entry, StoredPart
+from bridge.journal.records import Changes, Entry, StoredPart
 from bridge.journal.tail import decode_record, split, tail_path
 
 _T = TypeVar("_T")
+_decode_changes = msgspec.msgpack.Decoder(Changes).decode
 
 
 class JournalReader:
@@ -39,6 +41,23 @@ class JournalReader:
         found.update((seq, entry) for seq, entry in self._entries.items() if entry.type == kind)
         return [found[seq] for seq in sorted(found, reverse=True)[:count]]
 
+    def changes(self, account: int | None = None) -> Iterator[tuple[int, Changes]]:
+        """Every change of an account's state, or of all accounts', with the account's login, oldest first."""
+        chosen = "account = coalesce(?, account)"
+        query = f"SELECT seq, account, changes FROM entries WHERE changes IS NOT NULL AND {chosen} ORDER BY seq"  # noqa: S608 - constants
+        last = 0
+        try:
+            for seq, login, body in self._db.execute(query, (account,)):
+                last = seq
+                yield login, self._decoded(body)
+        except sqlite3.Error as fault:
+            raise damaged(self._path, fault) from fault
+        # The tail is folded as a whole: what the database does not hold yet follows its last entry.
+        for seq in sorted(seq for seq in self._entries if seq > last):
+            entry = self._entries[seq]
+            if entry.changes is not None and account in (None, entry.account):
+                yield entry.account, self._decoded(entry.changes)
+
     def part(self, number: int, kind: type[_T]) -> _T:
         """A piece of evidence by its number."""
         body = self._parts.get(number)
@@ -55,6 +74,12 @@ class JournalReader:
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
+
+    def _decoded(self, body: bytes) -> Changes:
+        try:
+            return _decode_changes(body)
+        except msgspec.MsgspecError as fault:
+            raise damaged(self._path, fault) from fault
 
     def _rows(self, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         try:

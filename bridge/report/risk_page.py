@@ -4,7 +4,7 @@ from itertools import chain
 
 from bridge.report.correlation_row import Pair
 from bridge.report.page import Facts, Page, Part, Sheet, Text, counted, day, percent
-from bridge.report.risk import Amount, Counted, History, RiskReport, Sample, SideRisk, Volatility
+from bridge.report.risk_report import Amount, Counted, History, RiskReport, Sample, SideRisk, Volatility
 
 _ENDS = {"gap": "beyond the stop", "stop": "at the stop", "close": "at the close"}
 _COSTS = "Bars are bids: spread, slippage, commission and swap come on top."
@@ -54,8 +54,13 @@ def _facts(report: RiskReport) -> list[tuple[str, str]]:
         ("last close", f"{history.last_close:.{digits}f}, {day(history.to_ms)}"),
         ("volatility", _volatility(report.volatility, digits)),
         ("regime", _regime(report.volatility)),
-        ("horizon", counted(report.days, "day")),
+        ("horizon", _horizon(report)),
     ]
+
+
+def _horizon(report: RiskReport) -> str:
+    paths = max((side.sample.paths for side in report.sides if side.sample is not None), default=0)
+    return counted(report.days, "day") + (f", {counted(paths, 'path')}" if paths else "")
 
 
 def _missing(history: History) -> str:
@@ -161,15 +166,9 @@ def _shares(name: str, samples: list[Sample | None], field: str) -> tuple[str, .
 
 def _footnotes(report: RiskReport) -> list[str]:
     every = _every_counted(report)
-    if any(each.assumed for each in every):
-        taken = f"Sizing takes the larger of the stop and this ({every[0].source})."
-    else:
-        sources = dict.fromkeys(f"{each.source.removesuffix(each.when).strip()} {each.when}".strip() for each in every)
-        taken = (
-            "Sizing takes the upper end of an interval, or the stop if that is larger; "
-            f"its figures rest on {' and '.join(sources)}."
-        )
-    return [taken, _COSTS]
+    sources = dict.fromkeys(f"{each.source.replace(f' {each.when}', '')} {each.when}".strip() for each in every)
+    taken = "" if every[0].assumed else ", the upper end of an interval,"
+    return [f"What sizing takes{taken} rests on {' and '.join(sources)}.", _COSTS]
 
 
 # Days and correlations -----------------------------------------------------------------------------------------------

@@ -11,10 +11,11 @@ from matplotlib.gridspec import GridSpec
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
+from bridge.market.recording import TIMEFRAME_MS
 from bridge.report.correlation_row import Pair
 from bridge.report.page import counted, percent
 from bridge.report.picture import styled
-from bridge.report.risk import RiskReport, RiskSeries, SideRisk
+from bridge.report.risk_report import RiskReport, RiskSeries, SideRisk
 from sizing.snapshot import Floats
 from sizing.stats.volatility import VOLATILITY_REGIMES
 
@@ -23,7 +24,8 @@ _INK, _LOSS, _GAIN, _STOP, _VAR, _ES, _SIZING = (
 )  # fmt: skip
 _REGIMES = ("#dcebf5", "#b7d5e8", "#e9e3c4", "#f3b562", "#d9722e", "#97291d")
 """From calm to wild also from light to dark, for eyes and printers without colours."""
-_BINS = 80
+_MOST_BINS = 80
+_DAY_MS = TIMEFRAME_MS["D1"]
 _FARTHEST = 4.0
 """Stops up to which losses are drawn; what lies beyond is said in words."""
 _HEIGHTS = (3.7, 2.2, 0.45)
@@ -91,8 +93,9 @@ def _edges(side: SideRisk, losses: Floats) -> Floats:
     figures = [each.shortfall.stops for each in side.counted]
     high = min(max(1.5, 1.04 * float(losses.max()), 1.1 * max(figures)), _FARTHEST)
     low = max(float(np.quantile(losses, 0.005)), -3.0)
-    width = (high - low) / _BINS
-    return 1.0 + width * np.arange(np.floor((low - 1) / width), np.ceil((high - 1) / width) + 1)
+    width = (high - low) / min(_MOST_BINS, 2 * np.sqrt(len(losses)))
+    edges: Floats = 1.0 + width * np.arange(np.floor((low - 1) / width), np.ceil((high - 1) / width) + 1)
+    return edges
 
 
 def _marks(axes: Axes, report: RiskReport, side: SideRisk) -> None:
@@ -118,7 +121,7 @@ def _marks(axes: Axes, report: RiskReport, side: SideRisk) -> None:
             at, color=_SIZING, linestyle=(0, (1, 1 + 2 * index)), linewidth=1.8,
             label=f"sizing{', ' * bool(each.when)}{each.when}: {at:.2f}{' (off the chart)' * (at > _FARTHEST)}",
         )  # fmt: skip
-    axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.17), ncols=2, borderaxespad=0, columnspacing=1.2)
+    axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.21), ncols=2, borderaxespad=0, columnspacing=1.2)
 
 
 # Volatility ----------------------------------------------------------------------------------------------------------
@@ -147,9 +150,9 @@ def _regimes(axes: Axes, series: RiskSeries) -> None:
         _say(axes, "Too little history for the regimes of volatility.")
         return
     kinds = np.array([VOLATILITY_REGIMES.index(name) for name in series.regimes])
-    days = series.regime_ms.astype("datetime64[ms]")
+    days = np.append(series.regime_ms, series.regime_ms[-1] + _DAY_MS).astype("datetime64[ms]")
     starts = np.flatnonzero(np.diff(kinds, prepend=-1))
-    ends = np.append(starts[1:], len(kinds) - 1)
+    ends = np.append(starts[1:], len(kinds))
     for start, end in zip(starts, ends, strict=True):
         axes.axvspan(days[start], days[end], color=_REGIMES[kinds[start]], linewidth=0)
     axes.set_yticks([])

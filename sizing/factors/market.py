@@ -39,7 +39,8 @@ def volatility(policy: VolatilityPolicy, stats: MarketStats | None) -> Factor:
     value = band(stats.atr_percentile, policy.percentiles, policy.factors)
     percentile = stats.atr_percentile
     name = volatility_regime(percentile, policy.percentiles)
-    return Factor("volatility", value, f"{name}: daily ATR at percentile {percentile:.0f} of {policy.lookback}")
+    name = f"{name}: " if name else ""
+    return Factor("volatility", value, f"{name}daily ATR at percentile {percentile:.0f} of {policy.lookback}")
 
 
 def _regime_value(policy: RegimePolicy, regime: Regime) -> float:

@@ -53,6 +53,7 @@ def _summed(results: Sequence[float]) -> Performance:
         trades=count,
         wins=sum(result > 0 for result in results),
         mean=mean,
-        sharpe=mean / deviation if deviation > 0 else None,
+        # Results that are all alike still differ by the dust of their sums.
+        sharpe=mean / deviation if deviation > 1e-9 * abs(mean) else None,
         profit_factor=math.fsum(result for result in results if result > 0) / lost if lost > 0 else None,
     )

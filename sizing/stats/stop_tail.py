@@ -21,7 +21,7 @@ from sizing.stats.windows import Moves, step
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-HORIZONS = (1, 2, 5, 10, 20)
+HORIZONS = (1, 2, 5, 20)
 """Daily bars a trade may live; a request's horizon is rounded up, and beyond the last every trade ends at its stop."""
 _MULTIPLES = tuple(round(0.05 * (8.0 / 0.05) ** (i / 15), 4) for i in range(16))
 """Stops of the grid, in daily ATRs."""
@@ -46,7 +46,7 @@ def stop_tail(path: Moves, atr: float, policy: TailPolicy) -> StopTail | None:
 
 
 class _Bracket(NamedTuple):
-    """Columns (brackets, 1): from `low` to `high`, in volatilities."""
+    """Columns (brackets, 1): from `low` to `high`, in volatilities; the last one has no upper end."""
 
     low: Floats
     high: Floats
@@ -70,14 +70,14 @@ class _Outcomes(NamedTuple):
 
 
 def _side(path: Moves, side: Side, stops: Floats, policy: TailPolicy) -> TailSide:
-    grid = stops / path.unit
-    bracket = _Bracket(np.concatenate(([0.0], grid[:-1]))[:, None], grid[:, None])
+    edges = np.concatenate(([0.0], stops / path.unit, [np.inf]))[:, None]
+    bracket = _Bracket(edges[:-1], edges[1:])
     reached = np.zeros(len(path))
     over, within = np.zeros(len(path), dtype=bool), np.ones(len(path), dtype=bool)
-    landed = np.full((len(grid), len(path)), -np.inf)
+    landed = np.full((len(bracket.low), len(path)), -np.inf)
+    first_day = step(path, side, 0).landing
     rows: list[TailRow] = []
     week: list[TailRow] = []
-    first_day = landed
     for ahead in range(HORIZONS[-1]):
         bar = step(path, side, ahead)
         size = len(bar.close)
@@ -85,16 +85,15 @@ def _side(path: Moves, side: Side, stops: Floats, policy: TailPolicy) -> TailSid
         reached[:size] = np.maximum(reached[:size], bar.reached)
         over[:size] |= path.weekend[ahead:]
         within[:size] &= ~path.weekend[ahead:] | path.hole[ahead:]
-        if ahead == 0:
-            first_day = landed.copy()
         if ahead + 1 in HORIZONS:
             outcomes = _Outcomes(reached[:size], landed[:, :size], bar.close)
             first, second = _classes(over[:size], within[:size], policy.min_history)
-            rows.append(_row(outcomes.of(first), first_day[:, :size][:, first], bracket, policy, path.unit))
+            rows.append(_row(outcomes.of(first), first_day[:size][first], bracket, policy, path.unit))
             if second is not None and len(week) == len(rows) - 1:
-                week.append(_row(outcomes.of(second), first_day[:, :size][:, second], bracket, policy, path.unit))
-    until = _until_stopped(reached, landed, bracket, policy.level) * path.unit
-    rows.append(TailRow(tuple(until.tolist()), (), rows[0].gap, len(path)))
+                week.append(_row(outcomes.of(second), first_day[:size][second], bracket, policy, path.unit))
+    until = _until_stopped(reached, landed, bracket, policy) * path.unit
+    longest = np.maximum(until, rows[-1].shortfall)
+    rows.append(TailRow(tuple(longest.tolist()), (), rows[0].reach, len(path)))
     return TailSide(tuple(rows), tuple(week))
 
 
@@ -113,7 +112,7 @@ def _row(outcomes: _Outcomes, first_day: Floats, bracket: _Bracket, policy: Tail
     return TailRow(
         shortfall=tuple((table * unit).tolist()),
         value_at_risk=tuple((at_risk * unit).tolist()),
-        gap=tuple((_mean_gaps(first_day, bracket.high) * unit).tolist()),
+        reach=tuple((_reach(first_day, bracket) * unit).tolist()),
         windows=len(outcomes.close),
     )
 
@@ -129,16 +128,29 @@ def _land(landed: Floats, landing: Floats, reached: Floats, bracket: _Bracket) -
 
 
 def _evaluate(outcomes: _Outcomes, bracket: _Bracket, policy: TailPolicy) -> tuple[Floats, Floats]:
-    """Shortfalls at both ends of every bracket, in turn and never falling, and the value at risk at its upper end."""
+    """Shortfalls at both ends of every bracket, in turn and never falling, and the value at risk at its upper end.
+
+    The last bracket has a lower end only.
+    """
     stopped = outcomes.reached >= bracket.low
-    at_low = _tails(stopped, outcomes, bracket.low, policy.level).shortfall
-    value_at_risk, at_high, beyond, plain = _tails(stopped, outcomes, bracket.high, policy.level)
-    upper = _upper_ends(beyond, plain, bracket.high, policy, outcomes.block)
-    upper = np.maximum(upper, _fitted(outcomes.landed, bracket.high[:, 0], policy.level))
-    margin = np.maximum(upper - at_high, 0.0)
-    margin = np.maximum(margin, np.concatenate((margin[:1], margin[:-1])))
-    ends = np.column_stack((at_low + margin, at_high + margin)).ravel()
-    return np.maximum.accumulate(ends), value_at_risk
+    _, at_low = _figures(stopped, outcomes, bracket.low, policy)
+    finite = slice(0, -1)
+    within = outcomes._replace(landed=outcomes.landed[finite])
+    at_risk, at_high = _figures(stopped[finite], within, bracket.high[finite], policy)
+    fitted = _fitted(outcomes.landed, bracket.low[:, 0], policy.level)
+    # The upper end of one bracket is the lower end of the next.
+    return _in_turn(np.maximum(at_low, fitted), np.maximum(at_high, fitted[1:])), at_risk
+
+
+def _in_turn(at_low: Floats, at_high: Floats) -> Floats:
+    """Lower and upper ends of brackets in turn, the last one's lower end at the end; never falling."""
+    return np.maximum.accumulate(np.append(np.column_stack((at_low[:-1], at_high)).ravel(), at_low[-1]))
+
+
+def _figures(stopped: Flags, outcomes: _Outcomes, stop: Floats, policy: TailPolicy) -> tuple[Floats, Floats]:
+    """Value at risk, and the larger of shortfall and upper end of its interval, for one stop per row."""
+    value_at_risk, shortfall, beyond, plain = _tails(stopped, outcomes, stop, policy.level)
+    return value_at_risk, np.maximum(shortfall, _upper_ends(beyond, plain, stop, policy, outcomes.block))
 
 
 class _Tails(NamedTuple):
@@ -190,8 +202,13 @@ def _interval_end(
         sums = block_sums(np.maximum(beyond + (1.0 - share) * stop, 0.0), block)
         means = share * stop + sums @ block_counts(sums.shape[-1]) / (size * (1.0 - policy.level))
         np.minimum(best, means, out=best)
-    rank = int(np.ceil((1.0 + policy.interval) / 2 * REPLICATES)) - 1
-    result: Floats = np.partition(best, rank, axis=-1)[:, rank]
+    return _quantile(best, policy.interval)
+
+
+def _quantile(replicates: Floats, interval: float) -> Floats:
+    """The upper end of the interval of each row's replicates (rows, REPLICATES)."""
+    rank = int(np.ceil((1.0 + interval) / 2 * REPLICATES)) - 1
+    result: Floats = np.partition(replicates, rank, axis=-1)[:, rank]
     return result
 
 
@@ -214,29 +231,40 @@ def _fitted(landed: Floats, stops: Floats, level: float) -> Floats:
     return result
 
 
-def _until_stopped(reached: Floats, landed: Floats, bracket: _Bracket, level: float) -> Floats:
+def _until_stopped(reached: Floats, landed: Floats, bracket: _Bracket, policy: TailPolicy) -> Floats:
     """Shortfalls at both ends of every bracket among the trades that have ended at their stop.
 
-    Whatever does not end there loses less, so this holds for any horizon. Where few windows reach a stop, what lies
+    Whatever does not end there loses less, so this holds for any horizon as far as gaps come as often. Where few
+    windows reach a stop, what lies
     beyond it is taken from the widest stop that enough of them reach.
     """
-    count = np.count_nonzero(reached >= bracket.high, axis=1)
+    count = np.count_nonzero(reached >= np.where(np.isinf(bracket.high), bracket.low, bracket.high), axis=1)
     enough = count >= _LEAST_STOPPED
-    counted = (1.0 - level) * np.maximum(count, 1)
     stopped = reached >= bracket.low
     ends = []
-    for edge in (bracket.low, bracket.high):
-        beyond = np.where(stopped, np.maximum(landed - edge, 0.0), 0.0).sum(axis=1) / counted
-        ends.append(np.where(enough, beyond, 0.0))
+    for edge in (bracket.low, np.where(np.isinf(bracket.high), bracket.low, bracket.high)):
+        beyond = np.where(stopped, np.maximum(landed - edge, 0.0), 0.0)
+        sums = block_sums(beyond) @ block_counts(-(-len(reached) // BLOCK))
+        upper = np.maximum(beyond.sum(axis=1), _quantile(sums, policy.interval))
+        ends.append(np.where(enough, upper / ((1.0 - policy.level) * np.maximum(count, 1)), 0.0))
     last = int(np.flatnonzero(enough)[-1]) if enough.any() else 0
     for beyond in ends:
         beyond[last + 1 :] = max(ends[0][last], ends[1][last])
-    table = np.column_stack((ends[0] + bracket.low[:, 0], ends[1] + bracket.high[:, 0])).ravel()
-    return np.maximum.accumulate(table)
+    return _in_turn(ends[0] + bracket.low[:, 0], (ends[1] + bracket.high[:, 0])[:-1])
 
 
-def _mean_gaps(landed: Floats, high: Floats) -> Floats:
-    """Mean of what one bar loses beyond each stop where it does not fill it at its price."""
-    beyond = np.maximum(landed - high, 0.0)
-    means: Floats = beyond.sum(axis=1) / np.maximum(np.count_nonzero(beyond, axis=1), 1)
-    return means
+def _reach(landing: Floats, bracket: _Bracket) -> Floats:
+    """The mean of where one bar fills stops that it jumps over; of each bracket that of its upper end, the largest.
+
+    0 where none of a bracket's stops is jumped over. Stop and gap together never fall as the stop widens.
+    """
+    ordered = np.sort(landing)
+    sums = np.concatenate((np.cumsum(ordered[::-1])[::-1], [0.0]))
+    above = np.searchsorted(ordered, bracket.high[:, 0], side="right")
+    count = len(ordered) - above
+    mean = sums[above] / np.maximum(count, 1)
+    # Beyond the last stop, or where only stops inside the bracket are jumped over, the farthest fill stands for all.
+    farthest = np.where(above > 0, ordered[np.maximum(above - 1, 0)], 0.0)
+    inside = np.where(farthest > bracket.low[:, 0], farthest, 0.0)
+    reach: Floats = np.where(count > 0, mean, inside)
+    return reach

@@ -32,14 +32,6 @@ def assumed_tail(policy: TailPolicy, stats: MarketStats | None, price: float) ->
     return TailModel(policy.gap_probability, excess, f"assumed: {policy.gap_probability:.1%} gaps of {basis}")
 
 
-def assumed_share(policy: TailPolicy, windows: int) -> float:
-    """What the assumed gap still counts beside so many windows: half at `min_history`, next to nothing after years.
-
-    A short history without a gap does not prove that there is none.
-    """
-    return policy.min_history / (policy.min_history + windows)
-
-
 class TailFigures(NamedTuple):
     """What history says of one stop, in price and without costs. `value_at_risk` is None beyond the longest horizon."""
 
@@ -48,6 +40,21 @@ class TailFigures(NamedTuple):
     value_at_risk: float | None
     windows: int
     source: str
+
+
+def careful_shortfall(
+    figures: TailFigures, model: TailModel, stop: float, near: float, policy: TailPolicy
+) -> tuple[float, str]:
+    """The measured shortfall of a stop `near` closer than its distance, in price, and where it comes from.
+
+    It is at least that of the assumed gap with a share of its probability: half at `min_history` windows, next to
+    nothing after years. A short history without a gap does not prove that there is none.
+    """
+    chance = model.gap_probability * policy.min_history / (policy.min_history + figures.windows)
+    least = shortfall(stop, chance, model.gap_excess, policy.level)
+    if figures.shortfall + near >= least:
+        return figures.shortfall + near, figures.source
+    return least, f"{figures.source}, with a share of the assumed gap"
 
 
 def days_of(minutes: int) -> int:
@@ -64,6 +71,17 @@ def crosses_weekend(now_ms: int, minutes: int) -> bool:
     return since_ms < _WEEKEND_MS or since_ms + minutes * 60_000 >= _WEEK_MS
 
 
+def horizon_end(now_ms: int, minutes: int) -> int:
+    """When a trade of so many minutes ends, with two days more for each weekend that it comes to."""
+    end_ms, left = now_ms, minutes
+    while left > 0:
+        part = min(left, _MINUTES_PER_DAY)
+        end_ms, left = end_ms + part * 60_000, left - part
+        if crosses_weekend(end_ms, 0):
+            end_ms += 2 * _MINUTES_PER_DAY * 60_000
+    return end_ms
+
+
 def measured_tail(tail: StopTail, side: Side, stop: float, days: int, *, weekend: bool) -> TailFigures:
     """Read the table at a stop's distance, in price, and a horizon in daily bars, over a weekend or within a week.
 
@@ -78,9 +96,10 @@ def measured_tail(tail: StopTail, side: Side, stop: float, days: int, *, weekend
     kind = " within the week" if within else ""
     source = f"{row.windows} daily paths, {'until stopped' if longest else f'{tail.horizons[at]} d{kind}'}"
     stops, index = tail.stops, bisect_left(tail.stops, stop)
+    gap = max(0.0, row.reach[index] - stop)
     if index == len(stops):
         at_risk = None if longest else row.value_at_risk[-1]
-        return TailFigures(row.shortfall[-1] + stop - stops[-1], row.gap[-1], at_risk, row.windows, source)
+        return TailFigures(row.shortfall[-1] + stop - stops[-1], gap, at_risk, row.windows, source)
     start = stops[index - 1] if index else 0.0
     part = (stop - start) / (stops[index] - start)
     low, high = row.shortfall[2 * index], row.shortfall[2 * index + 1]
@@ -88,6 +107,4 @@ def measured_tail(tail: StopTail, side: Side, stop: float, days: int, *, weekend
     if not longest:
         first = row.value_at_risk[index - 1] if index else 0.0
         at_risk = first + part * (row.value_at_risk[index] - first)
-    # Of two stops the nearer one is gapped farther, on the whole; the larger of both is the careful side.
-    gap = max(row.gap[index], row.gap[index - 1] if index else 0.0)
     return TailFigures(low + part * (high - low), gap, at_risk, row.windows, source)

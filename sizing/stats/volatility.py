@@ -1,11 +1,10 @@
 """Where volatility stands, and what kind of market it is."""
 
+from bisect import bisect_right
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-
-from sizing.bands import band
 
 Floats = NDArray[np.float64]
 Kind = Literal["trending", "ranging", "volatile", "normal"]
@@ -38,10 +37,13 @@ def percentile_ranks(values: Floats, lookback: int) -> Floats:
 
 
 def volatility_regime(percentile: float, percentiles: tuple[float, ...]) -> str:
-    """The name of the band that a percentile falls into; `percentiles` are the five upper ends, as in the policy."""
-    names = VOLATILITY_REGIMES if len(percentiles) == len(VOLATILITY_REGIMES) - 1 else ("",) * (len(percentiles) + 1)
-    index = int(band(percentile, percentiles, tuple(float(i) for i in range(len(names)))))
-    return names[index]
+    """The name of the band that a percentile falls into; `percentiles` are the five upper ends, as in the policy.
+
+    Bands of another number have no names: then the text is empty.
+    """
+    if len(percentiles) != len(VOLATILITY_REGIMES) - 1:
+        return ""
+    return VOLATILITY_REGIMES[bisect_right(percentiles, percentile)]
 
 
 def efficiency_ratios(close: Floats, period: int) -> Floats:

@@ -147,14 +147,14 @@ def _whole_days(bars: Bars) -> Bars:
     """Bars with those of a Sunday's few hours joined to the Monday's; as they are where weekends are traded through."""
     weekday = (bars.time_ms + DAY_MS // 2) // DAY_MS % 7  # at the bar's middle; 0 is a Thursday
     sunday = weekday == _SUNDAY
-    if not sunday.any() or np.count_nonzero(weekday == _SATURDAY) * 2 > np.count_nonzero(sunday):
+    if not sunday.any() or sunday.all() or np.count_nonzero(weekday == _SATURDAY) * 2 > np.count_nonzero(sunday):
         return bars
     # A Sunday at the end is a day that has only begun: with it the volatility of now would be too small.
     size = len(sunday) - int(sunday[-1])
-    starts = np.flatnonzero(np.concatenate(([True], ~sunday[: size - 1])))
-    ends = np.append(starts[1:], size) - 1
+    starts = np.flatnonzero(np.concatenate(([True], ~sunday[: size - 1])))[:size]
+    ends = np.append(starts[1:], size)[: len(starts)] - 1
     return _Columns(
-        bars.time_ms[starts],
+        bars.time_ms[ends],  # the Monday's own, so that markets with and without Sundays share their days
         bars.open[starts],
         np.maximum.reduceat(bars.high[:size], starts),
         np.minimum.reduceat(bars.low[:size], starts),

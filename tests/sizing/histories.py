@@ -60,9 +60,7 @@ def wild(
         variance = 0.05e-4 + 0.85 * variance + 0.10 * min(math.log(path[-1] / last) ** 2, 25e-4)
         last = path[-1]
     columns = np.array(rows).T
-    return History(
-        time_ms=calendar(days, week), open=columns[0], high=columns[1], low=columns[2], close=columns[3]
-    )
+    return History(time_ms=calendar(days, week), open=columns[0], high=columns[1], low=columns[2], close=columns[3])
 
 
 def calendar(days: int, week: int = 7) -> NDArray[np.int64]:
@@ -85,6 +83,7 @@ def make_moves(
         time_ms=np.arange(size) * DAY_MS, open=columns[0], high=columns[1], low=columns[2], close=columns[3],
         close_before=before, volatility=np.full(size, VOLATILITY), unit=unit,
         weekend=np.zeros(size, dtype=bool) if weekend is None else np.array(weekend, dtype=bool),
+        hole=np.zeros(size, dtype=bool),
     )  # fmt: skip
 
 

@@ -75,9 +75,7 @@ def drawn(seed: int) -> tuple[Any, Any, float]:
 
 @EXAMPLES
 @given(SEEDS, LEVELS, numbers(1e-3, 1e3))
-def test_the_largest_trade_keeps_the_budget_and_a_little_more_breaks_it(
-    seed: int, level: float, start: float
-) -> None:
+def test_the_largest_trade_keeps_the_budget_and_a_little_more_breaks_it(seed: int, level: float, start: float) -> None:
     book, trade, share = drawn(seed)
     alone = expected_shortfall(book, level)
     budget = alone + abs(alone) * share
@@ -122,7 +120,7 @@ def test_a_trade_that_hedges_the_book_may_be_as_large_as_anything_else_allows() 
     book = np.random.default_rng(2).standard_t(3, 300) * 100
     budget = shortfall_of(book, 0.95)
     assert largest(book, -0.5 * book, budget, 0.95, 1.0) is None
-    # Past the hedge the book turns round: at twice and a half its size the trade itself is the risk.
+    # Far past the hedge the book has turned round, and the trade itself is the risk.
     lots = largest(book, -book, budget, 0.95, 100.0)
     assert lots is not None
     assert lots > 1.0
@@ -191,10 +189,7 @@ def test_what_a_trade_adds_is_at_most_what_it_loses_alone(seed: int, level: floa
 def one_day(leg: Leg, landing: float, reached: float, close: float) -> float:
     """What the docstrings say a leg loses on one day, in steps."""
     trigger = max(0.0, leg.stop - leg.near)
-    if reached >= trigger:
-        price = trigger if landing <= trigger else landing
-    else:
-        price = close
+    price = close if reached < trigger else max(trigger, landing)
     loss = price + leg.near
     if leg.target is not None and loss < -leg.target:
         loss = -leg.target

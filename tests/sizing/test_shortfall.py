@@ -131,9 +131,7 @@ def test_a_shape_without_a_mean_is_not_believed() -> None:
     assert math.isfinite(fitted.mean)
 
 
-@pytest.mark.parametrize(
-    "excesses", [[], [1.0], [0.0, 0.0, 0.0], [-1.0, 1.0, 2.0], [1.0, float("nan")]], ids=str
-)
+@pytest.mark.parametrize("excesses", [[], [1.0], [0.0, 0.0, 0.0], [-1.0, 1.0, 2.0], [1.0, float("nan")]], ids=str)
 def test_excesses_that_tell_nothing_have_no_fit(excesses: list[float]) -> None:
     assert fit_pareto(np.array(excesses)) is None
 
@@ -150,7 +148,9 @@ def test_a_fit_is_a_finite_tail_or_none(excesses: list[float]) -> None:
 
 @EXAMPLES
 @given(numbers(-0.4, 0.9), numbers(0.1, 10.0), st.integers(50, 400), numbers(0.6, 0.999))
-def test_the_fitted_shortfall_lies_beyond_its_value_at_risk(shape: float, scale: float, count: int, level: float) -> None:
+def test_the_fitted_shortfall_lies_beyond_its_value_at_risk(
+    shape: float, scale: float, count: int, level: float
+) -> None:
     if 1000 * (1 - level) > count:
         return
     var, shortfall = peaks_over_threshold(3.0, Pareto(shape, scale), 1000, count, level)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ FEWER = settings(max_examples=60, deadline=None, print_blob=True)
 def test_volatility_is_riskmetrics_recursion_from_the_mean_of_thirty_squares() -> None:
     # RiskMetrics (1996), equation 5.3: variance = 0.94 * variance + 0.06 * return^2.
     close = wild(1, 80).close
-    returns = [math.log(after / before) for before, after in zip(close[:-1], close[1:], strict=True)]
+    returns = [math.log(after / before) for before, after in pairwise(close.tolist())]
     variance = sum(value**2 for value in returns[:WARM_UP]) / WARM_UP
     expected = [variance**0.5]
     for value in returns[WARM_UP:]:
@@ -161,6 +162,18 @@ def test_a_holiday_on_monday_leaves_the_weekend_before_tuesday() -> None:
     tuesday = path.time_ms.tolist().index(calendar(150, 5)[101])
     assert path.weekend[tuesday]
     assert not path.weekend[tuesday + 1]
+
+
+@pytest.mark.parametrize(("missing", "hole"), [(0, False), (2, False), (3, True), (20, True)])
+def test_a_break_longer_than_easters_is_a_hole(missing: int, hole: bool) -> None:
+    # From the 100th bar on, a Friday: Thursday to Tuesday is five days, to Wednesday nobody knows what it was.
+    rows = range(99, 99 + missing)
+    path = moves(without(wild(1, 150, week=5), *rows))
+    assert path is not None
+    after = path.time_ms.tolist().index(calendar(150, 5)[99 + missing])
+    assert path.hole[after] == hole
+    assert path.hole.sum() == hole
+    assert path.weekend[after] == (missing > 0)
 
 
 def with_sundays(history: History) -> History:
@@ -300,47 +313,42 @@ def test_windows_overlap_and_the_last_ones_are_cut_off() -> None:
 def replayed(
     path: Moves, side: Side, stop: float, bars: int, target: float | None, spread: float
 ) -> tuple[list[float], list[bool]]:
-    """Each window traded in prices, one bar after the other, as the docstring says; and whether it met its stop.
+    """Each window traded in prices, one bar after the other, as the docstring says; and whether it met its stop."""
+    both = [traded(path, begin, side, stop, bars, target, spread) for begin in range(len(path) + 1 - bars)]
+    return [money for money, _ in both], [met for _, met in both]
 
-    History is scaled so that one volatility of the window's start is one volatility of now, and starts at a bid of 0.
-    """
+
+def bid(path: Moves, begin: int, index: int, move: float) -> float:
+    """A price of history as one of now: 0 where the window begins, and its volatility there is that of now."""
+    price = path.close_before[index] * (1.0 + move * path.volatility[index])
+    start = path.close_before[begin]
+    return float((price - start) / (path.volatility[begin] * start) * path.unit)
+
+
+def traded(
+    path: Moves, begin: int, side: Side, stop: float, bars: int, target: float | None, spread: float
+) -> tuple[float, bool]:
     sign = 1 if side == "buy" else -1
-    results, stopped = [], []
-    for begin in range(len(path) + 1 - bars):
-        scale = path.unit / (path.volatility[begin] * path.close_before[begin])
-        entry = spread if side == "buy" else 0.0
-        # The bids at which the position is closed: a short one is closed at the ask.
-        stop_bid = entry - stop if side == "buy" else entry + stop - spread
-        target_bid = None if target is None else entry + target if side == "buy" else entry - target - spread
-        money, met = None, False
-        for index in range(begin, begin + bars):
-            before = path.close_before[index]
-            ratio = path.volatility[index] * before
-
-            def price(move: float, before: float = before, ratio: float = ratio, start: int = begin) -> float:
-                return float((before + move * ratio - path.close_before[start]) * scale)
-
-            opening, start = price(path.open[index]), price(0.0)
-            adverse = price(path.low[index] if side == "buy" else path.high[index])
-            fair = price(path.high[index] if side == "buy" else path.low[index])
-            run = (start - adverse) * sign / path.unit
-            landing = adverse + sign * JUMP * path.unit if run > JUMP else None
-            paid = entry if side == "buy" else entry - spread  # against bids
-            if (opening - stop_bid) * sign <= 0:
-                worst = opening if landing is None else min(opening * sign, landing * sign) * sign
-                money, met = (paid - worst) * sign, True
-            elif landing is not None and (landing - stop_bid) * sign <= 0:
-                money, met = (paid - landing) * sign, True
-            elif (adverse - stop_bid) * sign <= 0:
-                money, met = stop, True
-            elif target_bid is not None and (fair - target_bid) * sign >= 0:
-                money = -(target or 0.0)
-            if money is not None:
-                break
-            last = (paid - price(path.close[index])) * sign
-        results.append(last if money is None else money)
-        stopped.append(met)
-    return results, stopped
+    # Bought at the ask and closed at the bid, or sold at the bid and closed at the ask: either way, in bids, the
+    # position begins with the spread as its loss.
+    paid = sign * spread
+    stop_bid = paid - sign * stop
+    target_bid = None if target is None else paid + sign * target
+    for index in range(begin, begin + bars):
+        opening, start = bid(path, begin, index, path.open[index]), bid(path, begin, index, 0.0)
+        low, high = bid(path, begin, index, path.low[index]), bid(path, begin, index, path.high[index])
+        adverse, fair = (low, high) if side == "buy" else (high, low)
+        fills = [opening]
+        if (start - adverse) * sign > JUMP * path.unit:
+            fills.append(adverse + sign * JUMP * path.unit)
+        fill = max((paid - each) * sign for each in fills)
+        if fill >= stop:
+            return fill, True
+        if (adverse - stop_bid) * sign <= 0:
+            return stop, True
+        if target is not None and target_bid is not None and (fair - target_bid) * sign >= 0:
+            return -target, False
+    return (paid - bid(path, begin, begin + bars - 1, path.close[begin + bars - 1])) * sign, False
 
 
 PATHS = {seed: moves(wild(seed, 110, gaps=0.15, crashes=0.03)) for seed in range(8)}
