@@ -7,6 +7,7 @@ it. The expected shortfall of such losses is convex in s too, so a straight line
 above it.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,9 +26,13 @@ HORIZONS = (1, 2, 5, 20)
 """Daily bars a trade may live; a request's horizon is rounded up, and beyond the last every trade ends at its stop."""
 _MULTIPLES = tuple(round(0.05 * (8.0 / 0.05) ** (i / 15), 4) for i in range(16))
 """Stops of the grid, in daily ATRs."""
-_THRESHOLDS = (1.0, 0.5, 0.2)
-"""Shares of the stop at which a replicate's shortfall is read; the lowest of the three is at least the true one."""
+_SELDOM = (0.0, 0.5, 0.8)
+"""Where few windows reach the stop, a replicate's shortfall is read so far before it, in shares of the stop."""
+_GAPPED = (0.0, 0.05, 0.15, 0.4, 1.0)
+"""Where many jump over it, so far beyond it, in volatilities."""
 _LEAST_EXCEEDANCES = 50
+_MOST_EXCEEDANCES = 0.15
+"""Share of windows: below such a threshold lies no tail, but the bulk of openings."""
 _LEAST_STOPPED = 100
 _LEAST_WEEKENDS = 50
 
@@ -92,9 +97,16 @@ def _side(path: Moves, side: Side, stops: Floats, policy: TailPolicy) -> TailSid
             if second is not None and len(week) == len(rows) - 1:
                 week.append(_row(outcomes.of(second), first_day[:size][second], bracket, policy, path.unit))
     until = _until_stopped(reached, landed, bracket, policy) * path.unit
-    longest = np.maximum(until, rows[-1].shortfall)
-    rows.append(TailRow(tuple(longest.tolist()), (), rows[0].reach, len(path)))
-    return TailSide(tuple(rows), tuple(week))
+    rows.append(TailRow(tuple(until.tolist()), (), rows[0].reach, len(path)))
+    return TailSide(_no_safer(rows), _no_safer(week))
+
+
+def _no_safer(rows: list[TailRow]) -> tuple[TailRow, ...]:
+    """The rows with a longer horizon never below a shorter one: its windows are fewer, and may lack the worst day."""
+    if not rows:
+        return ()
+    tables = np.maximum.accumulate([row.shortfall for row in rows], axis=0)
+    return tuple(row._replace(shortfall=tuple(table.tolist())) for row, table in zip(rows, tables, strict=True))
 
 
 def _classes(over: Flags, within: Flags, least: int) -> tuple[Flags, Flags | None]:
@@ -149,8 +161,8 @@ def _in_turn(at_low: Floats, at_high: Floats) -> Floats:
 
 def _figures(stopped: Flags, outcomes: _Outcomes, stop: Floats, policy: TailPolicy) -> tuple[Floats, Floats]:
     """Value at risk, and the larger of shortfall and upper end of its interval, for one stop per row."""
-    value_at_risk, shortfall, beyond, plain = _tails(stopped, outcomes, stop, policy.level)
-    return value_at_risk, np.maximum(shortfall, _upper_ends(beyond, plain, stop, policy, outcomes.block))
+    tails = _tails(stopped, outcomes, stop, policy.level)
+    return tails.value_at_risk, np.maximum(tails.shortfall, _upper_ends(tails, stop, policy, outcomes.block))
 
 
 class _Tails(NamedTuple):
@@ -180,27 +192,29 @@ def _tails(stopped: Flags, outcomes: _Outcomes, stop: Floats, level: float) -> _
     return _Tails(at_risk, shortfall, beyond, plain)
 
 
-def _upper_ends(beyond: Floats, plain: Flags, stop: Floats, policy: TailPolicy, block: int) -> Floats:
+def _upper_ends(tails: _Tails, stop: Floats, policy: TailPolicy, block: int) -> Floats:
     """Upper ends of the intervals of the rows' shortfalls."""
-    upper = np.empty(len(stop))
-    upper[plain] = _interval_end(beyond[plain], stop[plain], (1.0,), policy, block)
-    upper[~plain] = _interval_end(beyond[~plain], stop[~plain], _THRESHOLDS, policy, block)
+    beyond, plain = tails.beyond, tails.plain
+    gapped = ~plain & (tails.value_at_risk > stop[:, 0])
+    rest = ~plain & ~gapped
+    upper = stop[:, 0].copy()
+    upper[plain] += _interval_end(beyond[plain], (0.0,), policy, block)
+    upper[gapped] += _interval_end(beyond[gapped], _GAPPED, policy, block)
+    upper[rest] += _interval_end(beyond[rest], tuple(-share * stop[rest] for share in _SELDOM), policy, block)
     return upper
 
 
-def _interval_end(
-    beyond: Floats, stop: Floats, thresholds: tuple[float, ...], policy: TailPolicy, block: int
-) -> Floats:
+def _interval_end(beyond: Floats, offsets: Sequence[Floats | float], policy: TailPolicy, block: int) -> Floats:
     """Upper end of the block-bootstrap interval of the expected shortfall of each row of losses less the stop.
 
     A replicate's shortfall is at most `v + mean((loss - v)+) / (1 - level)` whatever v is (Rockafellar and Uryasev,
-    2000), so the smallest at fixed v overstates it, and never falls where a loss rises.
+    2000), so the smallest at fixed v overstates it, and never falls where a loss rises. `offsets` are v less the stop.
     """
     size = beyond.shape[-1]
     best = np.full((len(beyond), REPLICATES), np.inf)
-    for share in thresholds:
-        sums = block_sums(np.maximum(beyond + (1.0 - share) * stop, 0.0), block)
-        means = share * stop + sums @ block_counts(sums.shape[-1]) / (size * (1.0 - policy.level))
+    for offset in offsets:
+        sums = block_sums(np.maximum(beyond - offset, 0.0), block)
+        means = offset + sums @ block_counts(sums.shape[-1]) / (size * (1.0 - policy.level))
         np.minimum(best, means, out=best)
     return _quantile(best, policy.interval)
 
@@ -218,7 +232,7 @@ def _fitted(landed: Floats, stops: Floats, level: float) -> Floats:
     result = np.full(len(stops), -np.inf)
     for index, stop in enumerate(stops.tolist()):
         excesses = landed[index][landed[index] > stop] - stop
-        if len(excesses) < _LEAST_EXCEEDANCES:
+        if not _LEAST_EXCEEDANCES <= len(excesses) <= _MOST_EXCEEDANCES * size:
             continue
         tail = fit_pareto(excesses)
         if tail is None:

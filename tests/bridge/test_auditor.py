@@ -21,11 +21,14 @@ from tests.bridge.builders import (
     account_info,
     account_settings,
     granted,
+    order_info,
+    position_info,
     quote_info,
     recomputed,
     roomy_policy,
     symbol_info,
 )
+from tests.bridge.test_review import PlainRig
 from tests.builders import LOGIN, NOW_MS, at
 
 FLAT: Row = (1.1, 1.1002, 1.0998, 1.1)
@@ -40,8 +43,7 @@ AT_STOP = 510.0
 BEYOND = 1_020.0
 """The same, filled at 1.0900."""
 SELL = {"side": "sell", "stop_loss": 1.105, "take_profit": 1.085}
-FAR = {"stop_loss": 1.0, "take_profit": 1.35}
-"""Nothing here reaches this stop."""
+MONDAY = at("2026-03-09 00:00:00")
 QUICK = {"min_forecasts": 20}
 
 
@@ -125,10 +127,10 @@ def test_a_decision_leaves_what_it_said_of_its_tail(rig: Rig) -> None:
         "symbol": "EURUSD",
         "side": "buy",
         "at_ms": NOW_MS,
+        "until_ms": NOW_MS + 1_441 * 60_000,
         "entry": 1.1001,
         "stop_loss": 1.0951,
         "spread": pytest.approx(0.0001),
-        "days": 2,
         "money": pytest.approx(100_000.0),
         "costs": pytest.approx(10.0),
         "value_at_risk": pytest.approx(AT_STOP),
@@ -219,14 +221,14 @@ def test_money_is_of_one_lot_in_account_currency(rig: Rig) -> None:
 
 @pytest.mark.parametrize(
     ("minutes", "timeframe", "bars"),
-    [(None, "H1", 24), (1_440, "H1", 24), (1_441, "H1", 48), (None, "M15", 96), (None, "H4", 6),
-     (None, "D1", 1), (4_000, "D1", 3)],
+    [(None, "H1", 24), (1_440, "H1", 24), (2_880, "H1", 48), (None, "M15", 96), (None, "H4", 6), (None, "D1", 1),
+     (4_320, "D1", 3)],
 )  # fmt: skip
 def test_a_forecast_is_answered_when_its_horizon_has_passed(
     tmp_path: Path, minutes: int | None, timeframe: str, bars: int
 ) -> None:
     rig = Rig(tmp_path, account_settings(firm=NO_RULES, policy=roomy_policy(stop={"atr_timeframe": timeframe})))
-    rig.tick(14 * HOUR)  # to midnight: bars of every length open there
+    rig.tick(MONDAY - NOW_MS)  # to midnight: bars of every length open there
     rig.feed()
     granted(rig.size(horizon_minutes=minutes))
     if bars > 1:
@@ -236,6 +238,20 @@ def test_a_forecast_is_answered_when_its_horizon_has_passed(
     follow(rig, [(1.1, 1.101, 1.099, 1.101)], timeframe=timeframe)
     assert losses(rig) == [pytest.approx(-80.0)]
     rig.close()
+
+
+def test_the_days_that_the_market_is_closed_do_not_count(rig: Rig) -> None:
+    """A day of Friday 10:00 ends on Monday 10:00."""
+    friday = at("2026-03-06 10:00:00")
+    rig.tick(friday - NOW_MS)
+    rig.feed()
+    granted(rig.size())
+    follow(rig, [FLAT] * 12)
+    rig.tick(2 * DAY)
+    follow(rig, [FLAT] * 11)
+    assert outcomes(rig) == []
+    follow(rig, [(1.1, 1.101, 1.099, 1.101)])
+    assert losses(rig) == [pytest.approx(-80.0)]
 
 
 def test_bars_of_another_length_answer_nothing(rig: Rig) -> None:
@@ -316,7 +332,7 @@ def closing(profit: float, **over: Any) -> dict[str, Any]:
 
 def filled(rig: Rig, *tickets: int, margin_mode: int = 2) -> dict[str, Any]:
     """One lot, filled in as many parts as there are tickets; what to say of the account from then on."""
-    account = {"account_info": account_info(margin_mode=margin_mode)}
+    account: dict[str, Any] = {"account_info": account_info(margin_mode=margin_mode)}
     rig.feed(**account)
     name = granted(rig.size(max_lots=LOTS))["reservation"]
     for ticket in tickets:
@@ -371,7 +387,9 @@ def test_of_a_netting_account_only_the_market_counts(rig: Rig, margin_mode: int)
 
 
 def day_of(rig: Rig, rows: Sequence[Row] = STILL, **over: Any) -> None:
-    """One decision and its day, on a quote that is back where it was."""
+    """One decision and its day, on a quote that is back where it was; from Fridays on to the next Monday."""
+    if (rig.clock.now_ms() // DAY + 3) % 7 == 4:
+        rig.tick(3 * DAY)
     rig.feed()
     trade(rig, [*rows, *STILL[len(rows) :]], **over)
 
@@ -628,62 +646,111 @@ def test_accounts_are_judged_apart(tmp_path: Path) -> None:
 MANY = 20_000
 
 
-def some(count: int, **over: Any) -> Iterator[Forecast]:
+def some(rig: Rig, count: int) -> Iterator[Forecast]:
     """Forecasts of the moment."""
-    made = Forecast(
-        decision="", reservation="", symbol="EURUSD", side="buy", at_ms=NOW_MS, entry=1.1001, stop_loss=1.0951,
-        spread=0.0001, days=1, money=100_000.0, costs=10.0, value_at_risk=AT_STOP, shortfall=620.0,
-    )  # fmt: skip
+    granted(rig.size(max_lots=0.01))
+    (made,) = forecasts(rig)
     for number in range(count):
-        yield made._replace(decision=f"d{number}", reservation=f"r{number}", **over)
+        yield made._replace(decision=f"d{number + 100}", reservation=f"r{number + 100}")
 
 
 def test_of_very_many_pending_forecasts_the_oldest_go(rig: Rig) -> None:
     auditor = rig.desks[0].auditor
-    for forecast in some(MANY + 3):
+    for forecast in some(rig, MANY + 3):
         auditor.add(forecast)
     pending = auditor.forecasts()
     assert len(pending) == MANY
-    assert (pending[0].decision, pending[-1].decision) == ("d3", f"d{MANY + 2}")
+    assert (pending[0].decision, pending[-1].decision) == ("d103", f"d{MANY + 102}")
     rig.service.save_state()
     rig.reopen()
     assert rig.desks[0].auditor.forecasts() == pending
 
 
-def test_what_is_answered_together_is_looked_at_a_part_at_a_time(rig: Rig) -> None:
-    for forecast in some(450):
+def test_what_is_answered_together_is_looked_at_a_part_at_a_time(tmp_path: Path) -> None:
+    """By a daemon that has a clock of its own; nobody waits for it."""
+    rig = PlainRig(tmp_path, account_settings(firm=NO_RULES))
+    rig.feed()
+    for forecast in some(rig, 449):
         rig.desks[0].auditor.add(forecast)
     follow(rig, [OPENED])
     counts = [len(outcomes(rig))]
-    for _ in range(3):
+    for _ in range(4):
         rig.service.housekeep()
         counts.append(len(outcomes(rig)))
-    assert counts == [200, 400, 450, 450]
+    assert counts == [0, 200, 400, 450, 450]
     assert len({outcome.decision for outcome in outcomes(rig)}) == 450
+    rig.close()
 
 
 def test_outcomes_do_not_add_up_for_ever(tmp_path: Path) -> None:
     rig = audited(tmp_path, forecasts=20)
     auditor = rig.desks[0].auditor
-    for number, forecast in enumerate(some(2_000)):
-        auditor.take([Outcome(forecast.decision, "EURUSD", NOW_MS + number * DAY, 0.0, 510.0, 620.0)])
+    for number in range(2_000):
+        auditor.take([Outcome(f"d{number}", "EURUSD", NOW_MS + number * DAY, 0.0, 510.0, 620.0)])
     assert [outcome.decision for outcome in auditor.outcomes()] == [f"d{number}" for number in range(1_980, 2_000)]
     assert sum(map(len, auditor._outcomes.values())) <= 120
     rig.close()
 
 
+# Pending orders ------------------------------------------------------------------------------------------------------
+
+STOP_ORDER = {"order": "pending", "entry": 1.11, "stop_loss": 1.105, "take_profit": 1.125}
+LIMIT_ORDER = {"order": "pending", "entry": 1.09, "stop_loss": 1.085, "take_profit": 1.105}
+
+
+@pytest.mark.parametrize("order", [STOP_ORDER, LIMIT_ORDER])
+@pytest.mark.parametrize("how", ["released", "lapsed", "waiting"])
+def test_an_order_that_is_not_filled_has_no_outcome(rig: Rig, order: dict[str, Any], how: str) -> None:
+    reply = granted(rig.size(**order))
+    placed = [order_info(5, price_open=order["entry"], sl=order["stop_loss"], volume_current=reply["lots"])]
+    if how == "released":
+        rig.release(reply["reservation"])
+    follow(rig, [*STILL, (1.1, 1.12, 1.08, 1.1)], orders=placed if how == "waiting" else [])
+    follow(rig, STILL, orders=placed if how == "waiting" else [])
+    assert outcomes(rig) == []
+    assert len(known(rig)[0]) == (how == "waiting")
+    before = known(rig)
+    rig.reopen()
+    assert known(rig) == before
+
+
+def test_an_order_counts_from_its_fill(rig: Rig) -> None:
+    """Placed at 10:00, filled at 15:00 three points away: a day from there, and nothing of before."""
+    reply = granted(rig.size(**STOP_ORDER, max_lots=1.0))
+    placed = [order_info(5, type=4, price_open=1.11, sl=1.105, volume_current=1.0)]
+    follow(rig, [FLAT] * 5, orders=placed)
+    rig.fill(reply["reservation"], ticket=5, lots=1.0, price=1.11003)
+    mine = [position_info(5, price_open=1.11003, sl=1.105)]
+    risen = (1.11, 1.112, 1.109, 1.11)
+    follow(rig, [risen] * 23, positions=mine)
+    assert outcomes(rig) == []
+    rig.reopen()
+    rig.tick(HOUR)
+    last = (1.11, 1.112, 1.109, 1.111)
+    rig.feed(positions=mine, bars=[rows_info([FLAT] * 5 + [risen] * 23 + [last], NOW_MS)])
+    assert losses(rig) == [pytest.approx((1.11003 - 1.111) * 100_000 + 10.0)]
+
+
+def test_an_order_whose_stop_is_met_after_its_fill_has_lost(rig: Rig) -> None:
+    reply = granted(rig.size(**LIMIT_ORDER, max_lots=1.0))
+    follow(rig, [FLAT], orders=[order_info(5, sl=1.085)])
+    rig.fill(reply["reservation"], ticket=5, lots=1.0, price=1.09)
+    follow(rig, [(1.09, 1.0901, 1.0849, 1.0849)])
+    assert losses(rig) == [pytest.approx(510.0)]
+
+
 # Found by looking for defects ----------------------------------------------------------------------------------------
 
 
-def test_an_order_that_waits_for_a_worse_price_is_not_lost_before_it_is_filled(rig: Rig) -> None:
-    """A buy stop at 1.11 with its stop at 1.105, while the market stands still at 1.1."""
-    trade(rig, order="pending", entry=1.11, stop_loss=1.105, take_profit=1.125)
-    assert [outcome for outcome in outcomes(rig) if outcome.loss > 0] == []
-
-
-def test_an_order_that_was_never_filled_has_no_outcome(rig: Rig) -> None:
-    trade(rig, order="pending", entry=1.09, stop_loss=1.085, take_profit=1.105)
+def test_an_order_that_was_cancelled_waits_for_nothing(rig: Rig) -> None:
+    """It is recognised when its reservation ends, as the protocol says; an hour later it is gone."""
+    reply = granted(rig.size(**STOP_ORDER))
+    placed = [order_info(5, type=4, price_open=1.11, sl=1.105, volume_current=reply["lots"])]
+    follow(rig, [FLAT], orders=placed)
+    assert rig.release(reply["reservation"])["state"] == "open"
+    follow(rig, STILL * 2)
     assert outcomes(rig) == []
+    assert known(rig)[0] == ()
 
 
 def test_a_stop_that_was_met_in_the_bar_of_the_decision_was_filled_there(rig: Rig) -> None:
@@ -697,12 +764,17 @@ def test_a_stop_that_was_met_in_the_bar_of_the_decision_was_filled_there(rig: Ri
     assert losses(rig) == [pytest.approx(110.0)]
 
 
-def test_bars_that_begin_long_after_the_decision_answer_nothing(rig: Rig) -> None:
+@pytest.mark.parametrize("begins", [24, 43])
+def test_bars_that_begin_long_after_the_decision_answer_nothing(rig: Rig, begins: int) -> None:
     """A new session's first piece of history is its newest."""
     granted(rig.size())
     rig.tick(48 * HOUR)
-    rig.feed(bars=[rows_info([OPENED] * 5, NOW_MS + 43 * HOUR)])
+    later = rows_info([OPENED] * 5, NOW_MS + begins * HOUR)
+    rig.feed(bars=[later])
     assert outcomes(rig) == []
+    # The pieces that follow bring what is missing.
+    rig.feed(bars=[rows_info([*STILL, *STILL][: int(begins)], NOW_MS), later])
+    assert losses(rig) == [pytest.approx(20.0)]
 
 
 def test_a_forecast_within_the_week_is_not_compared_with_a_weekend(rig: Rig) -> None:
@@ -713,6 +785,16 @@ def test_a_forecast_within_the_week_is_not_compared_with_a_weekend(rig: Rig) -> 
     follow(rig, [FLAT] * 12)
     rig.tick(48 * HOUR)
     follow(rig, [OPENED] * 24)
+    assert losses(rig) == [pytest.approx(20.0)]
+
+
+def test_a_day_of_a_market_that_never_closes_is_one_day(rig: Rig) -> None:
+    """Of Saturday 10:00: what happens on Monday is beyond its horizon."""
+    rig.tick(3 * DAY)
+    rig.feed()
+    granted(rig.size(horizon_minutes=1_440))
+    follow(rig, STILL)
+    follow(rig, [OPENED] * 48)
     assert losses(rig) == [pytest.approx(20.0)]
 
 
@@ -727,6 +809,23 @@ def test_a_day_of_a_market_that_opens_for_seven_hours_is_one_day(rig: Rig) -> No
         rig.clock.advance_to(start_ms + day * DAY + 7 * HOUR)
         rig.feed(bars=[rows_info(rows, start_ms + day * DAY)])
     assert losses(rig) == [pytest.approx(20.0)]
+
+
+def test_however_many_are_answered_at_once_the_same_messages_get_the_same_answers(tmp_path: Path) -> None:
+    """Where messages are the clock, what is done between them must not show: not even in a decision's number."""
+    replies = []
+    for name in ("busy", "idle"):
+        folder = tmp_path / name
+        folder.mkdir()
+        rig = audited(folder)
+        for forecast in some(rig, 449):
+            rig.desks[0].auditor.add(forecast)
+        follow(rig, [OPENED])
+        if name == "idle":
+            rig.service.housekeep()
+        replies.append(rig.size(dry_run=True))
+        rig.close()
+    assert replies[0] == replies[1]
 
 
 def test_the_very_value_at_risk_is_not_beyond_it(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import bridge.joint
 from bridge.desk import Desk
 from bridge.journal.reader import JournalReader
 from bridge.journal.records import Changes, DaysPart, Entry, Inputs, JointInputs
@@ -21,6 +20,7 @@ from bridge.market.recording import BarSeries
 from bridge.recompute import recompute
 from sizing.ledger import leg_of
 from sizing.snapshot import SideMoves
+from sizing.stats.joint import JointBook, joint_book
 from tests.bridge.bars import DAY, HOUR, bars_info, daily_bars, feed_bars, rows_info, without
 from tests.bridge.builders import (
     NO_RULES,
@@ -389,9 +389,13 @@ def test_the_book_is_played_through_between_requests_and_then_kept(
     rig: BookRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rig.size(**WIDE, dry_run=True)
-    calls = []
-    real = bridge.joint.joint_book
-    monkeypatch.setattr(bridge.joint, "joint_book", lambda *args: calls.append(1) or real(*args))
+    calls: list[object] = []
+
+    def watched(*args: Any) -> JointBook:
+        calls.append(args)
+        return joint_book(*args)
+
+    monkeypatch.setattr("bridge.joint.joint_book", watched)
     rig.hear(positions=[held(1, volume=1.1)])
     rig.service.housekeep()
     assert len(calls) == 1

@@ -91,7 +91,21 @@ def outcome(day: int, loss: float, symbol: str = "EURUSD", number: int = 0, shor
 
 def forecast(number: int, symbol: str = "EURUSD") -> Forecast:
     """A forecast under the name of a decision."""
-    return Forecast(f"d{number}", f"r{number}", symbol, "buy", START_MS, 1.1, 1.09, 0.0, 1, 1e5, 0.0, 100.0, 110.0)
+    return Forecast(
+        f"d{number}",
+        f"r{number}",
+        symbol,
+        "buy",
+        START_MS,
+        START_MS + 86_400_000,
+        1.1,
+        1.09,
+        0.0,
+        1e5,
+        0.0,
+        100.0,
+        110.0,
+    )
 
 
 def write_journal(path: Path, *changes: tuple[int, Changes], unfolded: Sequence[tuple[int, Changes]] = ()) -> Path:

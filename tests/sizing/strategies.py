@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sizing.decision import Decision
 from sizing.engine import size
-from sizing.policy import Policy
+from sizing.policy import Policy, TailPolicy
 from sizing.prop.evaluate import firm_state
 from sizing.prop.rules import Firm
 from sizing.snapshot import (
@@ -25,12 +25,17 @@ from sizing.snapshot import (
     Quote,
     Signal,
     Snapshot,
+    StopTail,
     SymbolView,
+    TailAudit,
     TailModel,
 )
+from sizing.stats.stop_tail import stop_tail
+from sizing.stats.windows import moves
 from sizing.symbols import SymbolClass
 from tests.builders import NOW_MS, make_spec
 from tests.sizing.builders import ftmo, loss_rule, make_policy, total_rule
+from tests.sizing.histories import wild
 
 EXAMPLES = settings(max_examples=300, deadline=None, print_blob=True)
 
@@ -207,6 +212,15 @@ def correlation_tables(draw: st.DrawFn) -> dict[str, dict[str, float]]:
     }
 
 
+@cache
+def measured(seed: int, price: float) -> StopTail | None:
+    """The tail of a wild history, as if the symbol stood at this price now."""
+    path = moves(wild(seed, 480, week=5))
+    return (
+        None if path is None else stop_tail(dataclasses.replace(path, unit=0.006 * price), 0.008 * price, TailPolicy())
+    )
+
+
 def symbol_views(draw: st.DrawFn, name: str, price: float) -> SymbolView:
     step, least = draw(pick((0.01, 1), (0.05, 1), (0.1, 1), (1.0, 1), (0.29, 1), (0.01, 10), (0.1, 2)))
     spec = make_spec(name, **({"currency_profit": "GBP"} if name == "EURGBP" else {}))
@@ -236,6 +250,7 @@ def symbol_views(draw: st.DrawFn, name: str, price: float) -> SymbolView:
             atr_percentile=draw(maybe(0.0, 100.0)),
             regime=draw(pick(None, "normal", "trending", "ranging", "volatile")),
             tail=TailModel(draw(numbers(0.0, 0.2)), price * draw(numbers(0.0, 0.02)), "drawn") if draw(FLAG) else None,
+            measured=measured(draw(pick(1, 2, 3)), price) if draw(FLAG) else None,
         )
     limits = SymbolClass(
         patterns=(f"{name}*",),
@@ -244,7 +259,8 @@ def symbol_views(draw: st.DrawFn, name: str, price: float) -> SymbolView:
         commission_per_lot=draw(pick(0.0, 7.0)),
         slippage_points=draw(pick(0.0, 5.0)),
     )
-    return SymbolView(spec=spec, class_name="drawn", symbol_class=limits, stats=stats)
+    audit = TailAudit(draw(numbers(1.0, 3.0)), "drawn") if draw(pick(False, False, True)) else None
+    return SymbolView(spec=spec, class_name="drawn", symbol_class=limits, stats=stats, audit=audit)
 
 
 def signals(draw: st.DrawFn, name: str, quote: Quote, target: bool | None = None) -> Signal:

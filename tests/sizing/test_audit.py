@@ -23,14 +23,14 @@ def make_forecast(**over: Any) -> Forecast:
     """Bought at 1.1, a spread of 0.0002 above the bid, with the stop at 1.095; 100,000 per price and 7 of costs."""
     values: dict[str, Any] = {
         "decision": "d1", "reservation": "r1", "symbol": "EURUSD", "side": "buy", "at_ms": 0, "entry": 1.1,
-        "stop_loss": 1.095, "spread": 0.0002, "days": 1, "money": 100_000.0, "costs": 7.0, "value_at_risk": 507.0,
+        "stop_loss": 1.095, "spread": 0.0002, "until_ms": DAY_MS, "money": 100_000.0, "costs": 7.0, "value_at_risk": 507.0,
         "shortfall": 600.0,
     }  # fmt: skip
     return Forecast(**{**values, **over})
 
 
-def make_path(*rows: tuple[float, float, float, float]) -> Path:
-    return Path(*np.array(rows, dtype=float).reshape(-1, 4).T)
+def make_path(*rows: tuple[float, float, float, float], complete: bool = True) -> Path:
+    return Path(*np.array(rows, dtype=float).reshape(-1, 4).T, complete)
 
 
 # What a trade lost ---------------------------------------------------------------------------------------------------
@@ -41,18 +41,18 @@ GAPPED = (1.09, 1.1, 1.085, 1.098)
 
 
 @pytest.mark.parametrize(
-    ("rows", "wanted", "price"),
+    ("rows", "complete", "price"),
     [
-        ([CALM], 1, 1.101), ([TOUCHED], 1, 1.095), ([GAPPED], 1, 1.09), ([CALM, GAPPED], 1, 1.101),
-        ([CALM, GAPPED], 2, 1.09), ([TOUCHED, GAPPED], 2, 1.095), ([CALM, CALM, GAPPED], 2, 1.101),
-        ([CALM], 2, None), ([TOUCHED], 2, 1.095), ([], 1, None),
+        ([CALM], True, 1.101), ([TOUCHED], True, 1.095), ([GAPPED], True, 1.09), ([CALM, GAPPED], True, 1.09),
+        ([TOUCHED, GAPPED], True, 1.095), ([CALM], False, None), ([TOUCHED], False, 1.095), ([], True, None),
+        ([], False, None),
     ],
 )  # fmt: skip
 def test_a_bought_trade_ends_at_its_stop_beyond_it_or_at_its_horizon(
-    rows: Any, wanted: int, price: float | None
+    rows: Any, complete: bool, price: float | None
 ) -> None:
     expected = None if price is None else pytest.approx((1.1 - price) * 100_000 + 7)
-    assert path_loss(make_forecast(), make_path(*rows), wanted) == expected
+    assert path_loss(make_forecast(), make_path(*rows, complete=complete)) == expected
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_bought_trade_ends_at_its_stop_beyond_it_or_at_its_horizon(
 )
 def test_a_sold_trade_is_closed_at_the_ask(row: Any, price: float) -> None:
     forecast = make_forecast(side="sell", stop_loss=1.105)
-    assert path_loss(forecast, make_path(row), 1) == pytest.approx((price - 1.1) * 100_000 + 7)
+    assert path_loss(forecast, make_path(row)) == pytest.approx((price - 1.1) * 100_000 + 7)
 
 
 @pytest.mark.parametrize("side", ["buy", "sell"])
@@ -85,8 +85,8 @@ def test_every_window_loses_what_the_model_says_of_it(side: Side) -> None:
         forecast = make_forecast(
             side=side, entry=entry, stop_loss=entry - sign * stop / scale, spread=0.0, money=1.0, costs=0.0
         )
-        loss = path_loss(forecast, Path(history.open[window], history.high[window], history.low[window],
-                                        history.close[window]), 3)  # fmt: skip
+        columns = history.open, history.high, history.low, history.close
+        loss = path_loss(forecast, Path(*(column[window] for column in columns), complete=True))
         assert loss is not None
         assert loss * scale == pytest.approx(stop_trade_losses(path, side, stop, 3)[begin])
 

@@ -188,6 +188,35 @@ def test_spread_widening_slippage_and_commission_are_never_understated(side: Sid
 
 
 @pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("pips", [12.0, 40.0, 300.0])
+def test_the_spread_brings_the_stop_nearer_and_is_paid(side: Side, pips: float) -> None:
+    # Ten pips of spread and nothing else: a gap is filled at the bars' opening and the spread beyond it.
+    entry, sign = (1.101, 1) if side == "buy" else (1.1, -1)
+    signal = make_signal(side=side, stop_loss=round(entry - sign * pips / 10_000, 7), take_profit=None)
+    policy = loose_policy(cost={"spread_allowance": 0.0})
+    for seed in range(6):
+        view = make_view(stats=stats_of(seed))
+        snapshot = make_snapshot(view=view, firm=NO_FIRM, quote=Quote(1.1, 1.101, NOW_MS))
+        decision = size(signal, snapshot, policy)
+        losses = stop_trade_losses(path_of(seed), side, pips / 10_000, 1, spread=0.001)
+        assert decision.shortfall_per_lot >= expected_shortfall(losses, 0.95) * UNIT * (1 - 1e-9)
+        nearer = measured_tail(view.stats.measured, side, pips / 10_000 - 0.001, 1, weekend=False)  # type: ignore[union-attr, arg-type]
+        assert decision.shortfall_per_lot == pytest.approx(max((nearer.shortfall + 0.001) * UNIT, pips * 10))
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("pips", [5.0, 60.0, 500.0])
+def test_the_worst_case_is_the_stop_and_its_measured_gap(side: Side, pips: float) -> None:
+    gaps = []
+    for seed in range(4):
+        figures = measured_tail(stats_of(seed).measured, side, pips / 10_000, 1, weekend=False)  # type: ignore[arg-type]
+        decision = decide(seed, side, pips)
+        assert decision.worst_per_lot == pytest.approx(max(decision.risk_per_lot, pips * 10 + figures.gap * UNIT))
+        gaps.append(decision.worst_per_lot > decision.risk_per_lot * (1 + 1e-9))
+    assert any(gaps)
+
+
+@pytest.mark.parametrize("side", SIDES)
 def test_a_wider_stop_never_has_less_risk_per_lot(side: Side) -> None:
     for seed in range(4):
         decisions = [decide(seed, side, pips) for pips in np.geomspace(1.0, 990.0, 120).tolist()]

@@ -354,19 +354,37 @@ def test_a_trade_that_ends_within_the_week_is_not_charged_with_mondays_gaps() ->
         assert figures.source.startswith(f"{300 if figures is over else 1200} daily paths, 1 d")
 
 
-def test_windows_are_told_apart_by_the_weekend_they_go_over() -> None:
+@pytest.mark.parametrize("days", [1, 2])
+def test_windows_are_told_apart_by_the_weekend_they_go_over(days: int) -> None:
     path, atr = known(6, days=480, week=5)
     table = table_of(6, days=480, week=5)
-    assert 0 < path.weekend.sum() < len(path)
+    over = np.lib.stride_tricks.sliding_window_view(path.weekend, days).any(axis=1)
     for side in SIDES:
         for stop in np.geomspace(0.03, WIDEST, 15) * atr:
-            losses = stop_trade_losses(path, side, stop, 1)
+            losses = stop_trade_losses(path, side, stop, days)
             for weekend in (True, False):
-                sample = losses[path.weekend] if weekend else losses[~path.weekend]
-                figure = read(table, side, stop, 1, weekend=weekend)
-                assert figure >= expected_shortfall(sample, 0.95) * (1 - 1e-9)
-            # Five days go over one weekend at least: the same row, whatever the calendar says of this trade.
-            assert read(table, side, stop, 5, weekend=False) == read(table, side, stop, 5, weekend=True)
+                sample = losses[over] if weekend else losses[~over]
+                figures = measured_tail(table, side, stop, days, weekend=weekend)
+                assert figures.windows == len(sample)
+                assert figures.shortfall >= expected_shortfall(sample, 0.95) * (1 - 1e-9)
+
+
+def test_five_days_go_over_a_weekend_whatever_the_calendar_says() -> None:
+    table, atr = table_of(6, days=480, week=5), known(6, days=480, week=5)[1]
+    for days in (5, 21):
+        assert read(table, "buy", atr, days, weekend=False) == read(table, "buy", atr, days, weekend=True)
+
+
+def test_a_hole_in_the_history_counts_as_a_weekend_and_as_none() -> None:
+    # Of 400 days every fifth follows a weekend; one of them follows a hole of which nobody knows what it was.
+    path = dataclasses.replace(
+        make_moves([day(0.3, low=-1.2)] * 400, weekend=[number % 5 == 0 for number in range(400)]),
+        hole=np.arange(400) == 200,
+    )
+    table = stop_tail(path, 20.0, MIDDLE)
+    assert table is not None
+    over, within = (measured_tail(table, "buy", 1.0, 1, weekend=weekend).windows for weekend in (True, False))
+    assert (over, within) == (80, 321)
 
 
 def test_with_few_weekends_all_days_stand_for_both() -> None:

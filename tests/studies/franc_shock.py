@@ -1,6 +1,6 @@
 """The franc shock of 2015-01-15: what was sized the day before, by the old rule of thumb and by the measured tail.
 
-`python -m tests.studies.franc_shock` prints the table of docs/tail.md. The rule of thumb takes 1.5 times the loss at
+`python -m tests.studies.franc_shock` prints the table of docs/risk.md. The rule of thumb takes 1.5 times the loss at
 the stop for the expected shortfall of any trade.
 """
 
