@@ -141,7 +141,7 @@ class CostPolicy(Checked):
     """Costs that a stopped trade pays beside the price distance."""
 
     spread_allowance: float = param(1.0, "current spreads added to the loss, for widening at the stop", ge=0, le=20)
-    horizon_minutes: int = param(1440, "minutes a trade is expected to live, for swaps", ge=1)
+    horizon_minutes: int = param(1440, "minutes a trade is expected to live, for swaps and tails", ge=1, le=525_600)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

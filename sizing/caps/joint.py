@@ -12,9 +12,10 @@ from sizing.trade import Trade
 
 
 def joint_room(trade: Trade, rooms: tuple[Room, ...], ceilings: tuple[float | None, ...]) -> tuple[Room, ...]:
-    """The rooms with the portfolio's own in lots: what its joint scenarios leave, never less than before.
+    """The rooms with the portfolio's own in lots: what its joint scenarios of one day leave.
 
-    Only asked for where adding up all tails leaves the least; otherwise the answer would be the same.
+    Only asked for where adding up all tails leaves the least; otherwise the answer would be the same. It is more than
+    that sum leaves, unless the newest days are worse than the whole history that the sum rests on.
     """
     portfolio = trade.snapshot.portfolio
     if portfolio is None:

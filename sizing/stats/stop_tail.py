@@ -26,10 +26,10 @@ HORIZONS = (1, 2, 5, 20)
 """Daily bars a trade may live; a request's horizon is rounded up, and beyond the last every trade ends at its stop."""
 _MULTIPLES = tuple(round(0.05 * (8.0 / 0.05) ** (i / 15), 4) for i in range(16))
 """Stops of the grid, in daily ATRs."""
-_SELDOM = (0.0, 0.5, 0.8)
-"""Where few windows reach the stop, a replicate's shortfall is read so far before it, in shares of the stop."""
-_GAPPED = (0.0, 0.05, 0.15, 0.4, 1.0)
-"""Where many jump over it, so far beyond it, in volatilities."""
+_BEYOND = (0.0, 0.15, 0.6)
+"""A replicate's shortfall is read at the stop and so far beyond it, in volatilities,"""
+_BEFORE = (0.5, 0.8)
+"""and, where few windows reach the stop, so far before it, in shares of the stop."""
 _LEAST_EXCEEDANCES = 50
 _MOST_EXCEEDANCES = 0.15
 """Share of windows: below such a threshold lies no tail, but the bulk of openings."""
@@ -193,14 +193,17 @@ def _tails(stopped: Flags, outcomes: _Outcomes, stop: Floats, level: float) -> _
 
 
 def _upper_ends(tails: _Tails, stop: Floats, policy: TailPolicy, block: int) -> Floats:
-    """Upper ends of the intervals of the rows' shortfalls."""
-    beyond, plain = tails.beyond, tails.plain
-    gapped = ~plain & (tails.value_at_risk > stop[:, 0])
-    rest = ~plain & ~gapped
+    """Upper ends of the intervals of the rows' shortfalls.
+
+    A row whose tail lies at the stop or beyond is read there only; the others also before it. So one more loss never
+    gives a row more places to be read at, of which the lowest would count.
+    """
+    at_stop = tails.plain | (tails.value_at_risk > stop[:, 0])
+    some = at_stop & tails.beyond.any(axis=1)
     upper = stop[:, 0].copy()
-    upper[plain] += _interval_end(beyond[plain], (0.0,), policy, block)
-    upper[gapped] += _interval_end(beyond[gapped], _GAPPED, policy, block)
-    upper[rest] += _interval_end(beyond[rest], tuple(-share * stop[rest] for share in _SELDOM), policy, block)
+    upper[some] += _interval_end(tails.beyond[some], _BEYOND, policy, block)
+    before = tuple(-share * stop[~at_stop] for share in _BEFORE)
+    upper[~at_stop] += _interval_end(tails.beyond[~at_stop], (*_BEYOND, *before), policy, block)
     return upper
 
 

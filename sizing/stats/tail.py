@@ -48,13 +48,13 @@ def careful_shortfall(
     """The measured shortfall of a stop `near` closer than its distance, in price, and where it comes from.
 
     It is at least that of the assumed gap with a share of its probability: half at `min_history` windows, next to
-    nothing after years. A short history without a gap does not prove that there is none.
+    nothing after years, and so never less than the stop. A short history without a gap does not prove that there is none.
     """
     chance = model.gap_probability * policy.min_history / (policy.min_history + figures.windows)
     least = shortfall(stop, chance, model.gap_excess, policy.level)
     if figures.shortfall + near >= least:
         return figures.shortfall + near, figures.source
-    return least, f"{figures.source}, with a share of the assumed gap"
+    return least, f"{figures.source}, with a share of the assumed gap" if least > stop else figures.source
 
 
 def days_of(minutes: int) -> int:
@@ -72,14 +72,19 @@ def crosses_weekend(now_ms: int, minutes: int) -> bool:
 
 
 def horizon_end(now_ms: int, minutes: int) -> int:
-    """When a trade of so many minutes ends, with two days more for each weekend that it comes to."""
+    """When a trade of so many minutes ends, the weekends that it comes to left out."""
     end_ms, left = now_ms, minutes
     while left > 0:
         part = min(left, _MINUTES_PER_DAY)
         end_ms, left = end_ms + part * 60_000, left - part
         if crosses_weekend(end_ms, 0):
-            end_ms += 2 * _MINUTES_PER_DAY * 60_000
+            end_ms = max(end_ms + 2 * _MINUTES_PER_DAY * 60_000, _weekend_end(end_ms))
     return end_ms
+
+
+def _weekend_end(now_ms: int) -> int:
+    """When the weekend ends that holds now."""
+    return now_ms - (now_ms - _FRIDAY_CLOSE_MS) % _WEEK_MS + _WEEKEND_MS
 
 
 def measured_tail(tail: StopTail, side: Side, stop: float, days: int, *, weekend: bool) -> TailFigures:

@@ -172,8 +172,9 @@ def _over_weekend(ended_ms: NDArray[np.int64], opened_ms: NDArray[np.int64]) -> 
 class Step(NamedTuple):
     """One bar of every window, as seen from the window's start: losses of the position, in volatilities, (windows,).
 
-    `landing` is where a stop order is filled that lies between what was reached before and the bar: its opening, or
-    behind a jump. `reached` is the worst of the bar, `best` the best, both as losses.
+    Volatilities are those of the window's start. `landing` is where a stop order is filled that lies between what was
+    reached before and the bar: at its opening, or, where that is worse, behind a jump. `reached` is the worst of the
+    bar, `best` the best, both as losses.
     """
 
     landing: Floats

@@ -447,6 +447,20 @@ def test_a_correction_holds_from_the_first_answer_after_a_restart(rig: Rig) -> N
     assert (after["lots"], risk_detail(after)) == (before["lots"], risk_detail(before))
 
 
+def test_state_that_is_taken_over_again_is_not_added_up(rig: Rig) -> None:
+    for _ in range(20):
+        day_of(rig, [OPENED])
+    rig.feed()
+    granted(rig.size(max_lots=0.1))
+    before = known(rig)
+    assert all(before)
+    desk = rig.desks[0]
+    desk.restore(list(rig.journal.changes(LOGIN)))
+    assert known(rig) == before
+    desk.restore([])
+    assert known(rig) == ((), (), {})
+
+
 def test_a_kill_between_the_entry_and_what_follows_counts_it_once(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(*_: object) -> None:
         raise SystemExit
@@ -557,6 +571,22 @@ def test_a_rejected_tail_makes_the_next_size_smaller_and_says_so(rig: Rig) -> No
     assert rig.size(**yen)["lots"] == other["lots"]
     assert "audit" not in risk_detail(rig.size(**yen))
     assert recomputed(rig.path) > 20
+
+
+def test_a_correction_holds_at_once(tmp_path: Path) -> None:
+    """Though the symbol was looked at a moment ago, and nothing else of it has changed since."""
+    rig = PlainRig(tmp_path, account_settings(firm=NO_RULES, policy=roomy_policy(audit=QUICK)))
+    rig.feed()
+    for number in range(20):
+        day_of(rig, [OPENED])
+        rig.feed()
+        before = rig.size(dry_run=True)
+        assert "audit" not in risk_detail(before), number
+        rig.service.housekeep()
+    after = rig.size(dry_run=True)
+    assert "by the audit" in risk_detail(after)
+    assert after["lots"] < before["lots"]
+    rig.close()
 
 
 def test_the_multiplier_is_realised_over_forecast_until_its_limit(tmp_path: Path) -> None:

@@ -154,6 +154,16 @@ def test_the_shorter_history_of_the_two_counts(tmp_path: Path, own: int, first: 
     rig.close()
 
 
+def test_symbols_that_share_too_few_days_are_added_up(tmp_path: Path) -> None:
+    """One has the even days, the other the odd ones: each has enough, and none is a scenario of both."""
+    rig = BookRig(tmp_path, 2.0, held())
+    rig.know(own=without(history(1), range(0, 700, 2)), first=without(history(2), range(1, 700, 2)))
+    reply = rig.size(**WIDE)
+    assert "daily paths" in cap(reply, "risk_budget")["detail"]
+    assert not is_joint(reply)
+    rig.close()
+
+
 @pytest.mark.parametrize("side", ["buy", "sell"])
 @pytest.mark.parametrize("seed", range(3))
 def test_joint_scenarios_leave_at_least_what_the_sum_leaves(tmp_path: Path, seed: int, side: str) -> None:
@@ -410,7 +420,9 @@ def test_the_book_is_played_through_between_requests_and_then_kept(
     assert len(calls) > 1
 
 
-def test_days_are_journalled_once_for_many_decisions(rig: BookRig) -> None:
+def test_days_are_journalled_once_for_many_decisions(tmp_path: Path) -> None:
+    rig = BookRig(tmp_path, 2.0, held())
+    rig.know(own=without(history(1), [600]), first=without(history(2), [500]))
     numbers = []
     for _ in range(5):
         rig.size(**WIDE, dry_run=True)
@@ -422,6 +434,7 @@ def test_days_are_journalled_once_for_many_decisions(rig: BookRig) -> None:
     joint = inputs_of(rig).joint
     assert joint is not None
     assert joint.own_part not in numbers
+    rig.close()
 
 
 # The journal ---------------------------------------------------------------------------------------------------------
