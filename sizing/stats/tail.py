@@ -48,7 +48,8 @@ def careful_shortfall(
     """The measured shortfall of a stop `near` closer than its distance, in price, and where it comes from.
 
     It is at least that of the assumed gap with a share of its probability: half at `min_history` windows, next to
-    nothing after years, and so never less than the stop. A short history without a gap does not prove that there is none.
+    nothing after years, and so never less than the stop. A short history without a gap does not prove that there is
+    none.
     """
     chance = model.gap_probability * policy.min_history / (policy.min_history + figures.windows)
     least = shortfall(stop, chance, model.gap_excess, policy.level)
