@@ -1,6 +1,12 @@
 """`lotbridge` and `python -m bridge`: nothing is imported before an interrupt is minded."""
 
+import os
 import sys
+
+# The arrays are small: threads of numpy's linear algebra would only wait for each other, and for a busy machine's other
+# programs, while a request waits for them. It is read when numpy is loaded, which is later.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")
 
 
 def main() -> None:

@@ -21,7 +21,6 @@ from sizing.engine import size
 from sizing.ledger import Reservation, cents, end, fill
 from sizing.policy import Policy
 from sizing.snapshot import AccountView, Portfolio, Signal, Snapshot
-from sizing.stats.tail import horizon_end
 
 VERSION = version("lotbridge")
 _encode = msgspec.msgpack.Encoder().encode
@@ -86,7 +85,7 @@ def _forecast(number: str, signal: Signal, snapshot: Snapshot, decision: Decisio
         symbol=signal.symbol,
         side=signal.side,
         at_ms=0 if signal.order == "pending" else snapshot.now_ms,
-        until_ms=horizon_end(snapshot.now_ms, signal.horizon_minutes or policy.cost.horizon_minutes),
+        minutes=signal.horizon_minutes or policy.cost.horizon_minutes,
         entry=entry,
         stop_loss=stop,
         spread=snapshot.quote.ask - snapshot.quote.bid,

@@ -1,6 +1,6 @@
 """Keeps forecasts until the market has answered them, and what the answers say of each symbol's model."""
 
-import math
+from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import NamedTuple
@@ -11,14 +11,13 @@ from sizing.audit import DAY_MS, Forecast, Outcome, Path, correction, deal_loss,
 from sizing.ledger import Reservation
 from sizing.policy import Policy
 from sizing.snapshot import Deal, TailAudit
-from sizing.stats.tail import crosses_weekend
+from sizing.stats.tail import horizon_end
 
 _PENDING = 20_000
 """Forecasts kept while their market goes on; beyond that the oldest go without an answer."""
-_AT_ONCE = 200
 _HEDGING = 2
 """ENUM_ACCOUNT_MARGIN_MODE: every order has a position of its own."""
-_DAY_MINUTES, _WEEKEND_MS = 1_440, 49 * 3_600_000
+_SATURDAY = 2
 _SPARE = 100
 """Outcomes of a symbol kept beyond those that are judged, before the list is cut."""
 
@@ -38,6 +37,7 @@ class Auditor:
         """The correction of each symbol whose forecasts were found to understate."""
         self._policy = policy
         self._pending: dict[str, Forecast] = {}
+        self._symbols: Counter[str] = Counter()
         self._outcomes: dict[str, list[Outcome]] = {}
         self._looked_at: dict[str, BarSeries] = {}
         self._queue: dict[str, Forecast] = {}
@@ -45,34 +45,36 @@ class Auditor:
 
     def clear(self) -> None:
         """Forget everything."""
-        for kept in (self.audits, self._pending, self._outcomes, self._looked_at, self._queue):
+        for kept in (self.audits, self._pending, self._outcomes, self._looked_at, self._queue, self._symbols):
             kept.clear()
 
     def add(self, forecast: Forecast) -> None:
         """Wait for what becomes of a decision."""
+        self._drop(forecast.decision)
         self._pending[forecast.decision] = forecast
+        self._symbols[forecast.symbol] += 1
         if len(self._pending) > _PENDING:
-            del self._pending[next(iter(self._pending))]
+            self._drop(next(iter(self._pending)))
 
     def opened(self, reservation: Reservation, price: float, now_ms: int) -> Forecast | None:
         """The forecast of a pending order that is filled for the first time, as it counts from now on."""
         waiting = self._pending.get(f"d{reservation.id[1:]}")
         if waiting is None or waiting.at_ms != 0:
             return None
-        return waiting._replace(at_ms=now_ms, until_ms=now_ms + waiting.until_ms - reservation.created_ms, entry=price)
+        return waiting._replace(at_ms=now_ms, entry=price)
 
     def forget(self, reservation: Reservation) -> None:
         """A pending order that will not be filled has no outcome."""
         key = f"d{reservation.id[1:]}"
         waiting = self._pending.get(key)
         if waiting is not None and waiting.at_ms == 0:
-            del self._pending[key]
+            self._drop(key)
 
     def take(self, outcomes: Iterable[Outcome]) -> list[Judgement]:
         """Count outcomes in; the corrections that change."""
         touched = set()
         for outcome in outcomes:
-            self._pending.pop(outcome.decision, None)
+            self._drop(outcome.decision)
             kept = self._outcomes.setdefault(outcome.symbol, [])
             kept.append(outcome)
             if len(kept) > self._policy.audit.forecasts + _SPARE:
@@ -90,35 +92,47 @@ class Auditor:
         return tuple(each for kept in self._outcomes.values() for each in judged(kept, most))
 
     def due(
-        self, terminal: Terminal, report: AccountReport, reservation: Callable[[str], Reservation | None]
+        self,
+        terminal: Terminal,
+        report: AccountReport,
+        reservation: Callable[[str], Reservation | None],
+        most: int | None,
     ) -> list[Outcome]:
         """Some forecasts that closed bars have answered; `reservation` finds those of decisions.
 
-        Each call looks at a limited number, so that nobody waits long however many there are.
+        Each call looks at `most`, so that nobody waits long however many there are.
         """
-        self._queue_answered(terminal)
+        self._queue_answered(terminal, report, reservation)
         found = []
-        for forecast in list(islice(self._queue.values(), _AT_ONCE)):
+        for forecast in list(islice(self._queue.values(), most)):
             del self._queue[forecast.decision]
             loss = _loss(forecast, self._looked_at[forecast.symbol]) if forecast.decision in self._pending else None
-            if loss is None:
-                continue
-            if math.isnan(loss):
-                del self._pending[forecast.decision]
-            else:
+            if loss is not None:
                 found.append(_outcome(forecast, loss, self._own_loss(report, reservation(forecast.reservation))))
         return found
 
-    def _queue_answered(self, terminal: Terminal) -> None:
-        """Line up the forecasts of symbols of which a bar has closed."""
-        symbols = dict.fromkeys(forecast.symbol for forecast in self._pending.values()) if self._pending else {}
-        for symbol in symbols:
+    def _queue_answered(
+        self, terminal: Terminal, report: AccountReport, reservation: Callable[[str], Reservation | None]
+    ) -> None:
+        """Line up the forecasts of symbols of which a bar has closed; forget orders that are gone."""
+        for symbol in list(self._symbols):
             bars = terminal.bars(symbol, self._policy.stop.atr_timeframe)
-            if bars is not None and bars is not self._looked_at.get(symbol):
-                self._looked_at[symbol] = bars
-                self._queue.update(
-                    (key, each) for key, each in self._pending.items() if each.symbol == symbol and each.at_ms > 0
-                )
+            if bars is None or bars is self._looked_at.get(symbol):
+                continue
+            self._looked_at[symbol] = bars
+            there = {each.ticket for each in report.positions} | {each.ticket for each in report.orders}
+            for forecast in [each for each in self._pending.values() if each.symbol == symbol]:
+                if forecast.at_ms > 0:
+                    self._queue[forecast.decision] = forecast
+                elif _gone(reservation(forecast.reservation), there):
+                    self._drop(forecast.decision)
+
+    def _drop(self, decision: str) -> None:
+        forecast = self._pending.pop(decision, None)
+        if forecast is not None:
+            self._symbols[forecast.symbol] -= 1
+            if not self._symbols[forecast.symbol]:
+                del self._symbols[forecast.symbol]
 
     def _own_loss(self, report: AccountReport, reservation: Reservation | None) -> float | None:
         """What the decision's own positions have lost, where each has its own and all are closed."""
@@ -143,33 +157,44 @@ class Auditor:
         return Judgement(symbol, audit)
 
 
+def _gone(reservation: Reservation | None, there: set[int]) -> bool:
+    """Whether a pending order has neither been filled nor is still waiting."""
+    return reservation is None or (reservation.rest_lots == 0 and there.isdisjoint(reservation.tickets))
+
+
 def _loss(forecast: Forecast, bars: BarSeries) -> float | None:
-    """The loss on the bars from the decision on; None while it is open, NaN where the bars do not tell."""
+    """The loss on the bars from the decision on; None while the trade is open, or bars of then are not known."""
+    length = TIMEFRAME_MS[bars.timeframe]
     start = int(bars.time_ms.searchsorted(forecast.at_ms))
-    inside = start > 0 and int(bars.time_ms[start - 1]) + TIMEFRAME_MS[bars.timeframe] > forecast.at_ms
+    if start == 0 and int(bars.time_ms[0]) > forecast.at_ms:
+        return None
+    # Of a day's bar too much lies before the decision to be laid at its door.
+    inside = length < DAY_MS and start > 0 and int(bars.time_ms[start - 1]) + length > forecast.at_ms
     start -= inside
     if start >= len(bars):
         return None
-    if int(bars.time_ms[start]) - forecast.at_ms > _longest_break(forecast):
-        return math.nan
-    end = max(start + 1, int(bars.time_ms.searchsorted(forecast.until_ms)))
+    until_ms = _until(forecast, bars)
+    end = max(start + 1, int(bars.time_ms.searchsorted(until_ms)))
     opened = bars.open[start:end].copy()
     if inside:  # of the bar it began in, the position saw no opening; whether it saw its extreme is not known
         opened[0] = forecast.entry - (forecast.spread if forecast.side == "buy" else 0.0)
-    last_ms = int(bars.time_ms[-1])
     path = Path(
         open=opened,
         high=bars.high[start:end],
         low=bars.low[start:end],
         close=bars.close[start:end],
-        complete=last_ms + TIMEFRAME_MS[bars.timeframe] >= forecast.until_ms,
+        complete=int(bars.time_ms[-1]) + length >= until_ms,
     )
     return path_loss(forecast, path)
 
 
-def _longest_break(forecast: Forecast) -> int:
-    """How long the market may be closed behind a decision: a night, or a weekend."""
-    return DAY_MS + (_WEEKEND_MS if crosses_weekend(forecast.at_ms, _DAY_MINUTES) else 0)
+def _until(forecast: Forecast, bars: BarSeries) -> int:
+    """The end of the trade's horizon: weekends count only where they are traded."""
+    recent = bars.time_ms[bars.time_ms.searchsorted(forecast.at_ms - 14 * DAY_MS) :]
+    # The epoch began on a Thursday, so a Saturday is day 2 of its weeks.
+    if (recent // DAY_MS % 7 == _SATURDAY).any():
+        return forecast.at_ms + forecast.minutes * 60_000
+    return horizon_end(forecast.at_ms, forecast.minutes)
 
 
 def _outcome(forecast: Forecast, loss: float, own: float | None) -> Outcome:

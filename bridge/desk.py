@@ -32,6 +32,7 @@ from sizing.standing import Standing, stand
 from sizing.stats.joint import Leg
 
 _ENDED_REMEMBERED = 1_000
+_STANDINGS_KEPT = 1_000
 _SEEN_WITHIN_MS = 2_000
 """A report this much later than a fill shows the position, unless it is closed again."""
 _DAY_MS = 86_400_000
@@ -242,6 +243,8 @@ class Desk:
         if cached is not None and _same(cached[0], rests_on):
             return cached[1]
         standing = stand(snapshot, side, self.settings.policy, magic)
+        if len(self._standings) >= _STANDINGS_KEPT:
+            self._standings.clear()
         self._standings[key] = rests_on, standing
         return standing
 
@@ -297,10 +300,10 @@ class Desk:
                 changed.append(after)
         return changed
 
-    def answered(self) -> tuple[Outcome, ...]:
-        """Forecasts that the market has answered since the last call."""
+    def answered(self, most: int | None) -> tuple[Outcome, ...]:
+        """Forecasts that the market has answered, at most so many at once."""
         report = self.terminal.account()
-        return () if report is None else tuple(self.auditor.due(self.terminal, report, self.reservation))
+        return () if report is None else tuple(self.auditor.due(self.terminal, report, self.reservation, most))
 
     def _reported_tickets(self) -> set[int]:
         known = (*self._ended.values(), *self.ledger.reservations.values())

@@ -52,7 +52,7 @@ class Evidence:
         self._known_pairs: tuple[Pair, ...] = ()
         self._names: frozenset[str] = frozenset()
         self._order: deque[str] = deque()
-        self.correlations = Correlations(lambda name: terminal.bars(name, DAILY), self._prior)
+        self.correlations = Correlations(lambda name: terminal.bars(name, DAILY), self._prior, lambda: self.now_ms)
         self._classes: dict[str, tuple[str, str] | None] = {}
         self._due: set[str] = set()
         self._book_symbols: list[str] = []
@@ -123,8 +123,9 @@ class Evidence:
 
     def day_moves(self) -> dict[str, DayMoves]:
         """What the next day may do to each symbol that has enough history."""
-        weekend = self._weekend()
-        days = ((name, known[1].weekend if weekend else known[1].week) for name, known in self._daily.items())
+        weekend, oldest_ms = self._weekend(), self.now_ms - self._policy.freshness.max_stats_age_ms
+        fresh = ((name, known[1]) for name, known in self._daily.items() if known[1].end_ms >= oldest_ms)
+        days = ((name, figures.weekend if weekend else figures.week) for name, figures in fresh)
         return {name: moves for name, moves in days if moves is not None}
 
     def account_view(self, report: AccountReport, peak_equity: float) -> AccountView:
@@ -233,6 +234,7 @@ class Evidence:
                 stats=self._stats[name][1] if name in self._stats else None,
                 symbol_class=None if found is None else self._table.classes[found[0]],
                 mismatch=self._contradiction(symbol),
+                audit=self._audits.get(name),
             )
         return priced
 

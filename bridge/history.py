@@ -1,9 +1,11 @@
 """Daily bars on disk, so that a person can look at them beside the daemon. Sizing never reads them."""
 
+import hashlib
 import os
 import tempfile
+import zipfile
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from bridge.market.recording import BarSeries
 from bridge.statistics import DAILY
 from bridge.terminal.base import Terminal
 
+_LONGEST = 200
 _COLUMNS = ("time_ms", "open", "high", "low", "close")
 
 
@@ -34,18 +37,19 @@ class BarKeeper:
             bars = self._terminal.bars(name, DAILY)
             if bars is not None and bars is not self._written.get(name):
                 self._written[name] = bars  # before the attempt: a full disk is not tried again on every turn
-                write_bars(self._folder / _file_of(name), bars)
+                write_bars(self._folder, name, bars)
                 return True
         return False
 
 
-def write_bars(path: Path, bars: BarSeries) -> None:
-    """Replace a file by these bars. Raises OSError."""
+def write_bars(folder: Path, name: str, bars: BarSeries) -> None:
+    """Replace the file of a symbol by these bars. Raises OSError."""
+    path = folder / _file_of(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, made = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
-            np.savez(file, **{column: getattr(bars, column) for column in _COLUMNS})
+            np.savez(file, name=np.array(name), **{column: getattr(bars, column) for column in _COLUMNS})
         Path(made).replace(path)
     except BaseException:
         Path(made).unlink(missing_ok=True)
@@ -53,22 +57,27 @@ def write_bars(path: Path, bars: BarSeries) -> None:
 
 
 def kept_symbols(folder: Path) -> list[str]:
-    """The symbols whose bars lie in a folder."""
-    return sorted(unquote(path.stem) for path in folder.glob("*.npz")) if folder.is_dir() else []
+    """The symbols whose bars lie in a folder. Raises MarketError for a file that is damaged."""
+    return sorted(_read(path)[0] for path in folder.glob("*.npz")) if folder.is_dir() else []
 
 
 def read_kept(folder: Path, name: str) -> BarSeries | None:
     """A symbol's daily bars as last kept; None where there are none. Raises MarketError for a file that is damaged."""
     path = folder / _file_of(name)
+    return _read(path)[1] if path.exists() else None
+
+
+def _read(path: Path) -> tuple[str, BarSeries]:
     try:
-        with np.load(path, allow_pickle=False) as columns:
-            return BarSeries(timeframe=DAILY, **{column: columns[column] for column in _COLUMNS})
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError) as fault:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as columns:
+            return str(columns["name"]), BarSeries(timeframe=DAILY, **{key: columns[key] for key in _COLUMNS})
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, NotImplementedError) as fault:
         raise MarketError(f"{path} cannot be read ({fault}). Delete it: the daemon writes it anew.") from fault
 
 
 def _file_of(name: str) -> str:
-    """A file name for any symbol, on any system: Windows takes no colon."""
-    return quote(name, safe="") + ".npz"
+    """A file name for any symbol, on any system: Windows takes no colon, and 255 bytes are the most anywhere."""
+    quoted = quote(name, safe="")
+    if len(quoted) > _LONGEST:
+        quoted = quoted[:_LONGEST] + hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
+    return quoted + ".npz"

@@ -8,6 +8,7 @@ from sizing.policy import TailPolicy
 from sizing.snapshot import Portfolio, Side, SideMoves
 from sizing.stats.joint import (
     DayMoves,
+    Floats,
     JointBook,
     Leg,
     Times,
@@ -26,6 +27,7 @@ class JointEvidence:
     def __init__(self, policy: TailPolicy) -> None:
         self._policy = policy
         self._held: tuple[tuple[Leg, ...], list[DayMoves], JointBook] | None = None
+        self._legs: dict[Leg, tuple[Times, Floats]] = {}
         self._days: dict[tuple[str, Side], tuple[DayMoves, Times, Times, SideMoves]] = {}
 
     def held(self, legs: tuple[Leg, ...], moves: Mapping[str, DayMoves]) -> JointBook:
@@ -58,12 +60,22 @@ class JointEvidence:
             losses += (
                 book.losses if len(days) == len(book.time_ms) else book.losses[np.searchsorted(book.time_ms, days)]
             )
-        for leg in reserved:
-            add_leg(losses, leg, moves.get(leg.symbol), days)
+        losses += self._promised(reserved, moves, days)
         source = f"joint tail of {len(days)} common days{_most(book, self._policy.level)}"
         if book.without:
             source += f"; {', '.join(book.without)} without history: at worst"
         return Portfolio(losses=losses, shortfall=shortfall_of(losses, self._policy.level), own=own, source=source)
+
+    def _promised(self, reserved: Sequence[Leg], moves: Mapping[str, DayMoves], days: Times) -> Floats | float:
+        """What reservations lose together; each is played through once, as long as it holds the same lots."""
+        kept = {leg: known for leg in reserved if (known := self._legs.get(leg)) is not None and known[0] is days}
+        for leg in reserved:
+            if leg not in kept:
+                losses = np.zeros(len(days))
+                add_leg(losses, leg, moves.get(leg.symbol), days)
+                kept[leg] = days, losses
+        self._legs = kept
+        return np.sum([kept[leg][1] for leg in reserved], axis=0) if reserved else 0.0
 
     def _own(self, symbol: str, side: Side, mine: DayMoves, book_days: Times) -> tuple[Times, SideMoves]:
         """The days in common with the book, and the symbol's moves on them."""

@@ -25,6 +25,8 @@ from bridge.replies import error_reply
 from sizing.audit import Forecast, Outcome
 from sizing.ledger import Reservation
 
+_ANSWERS_AT_ONCE = 200
+"""Forecasts looked at between two requests."""
 _REFRESH_S = 0.02
 """How long a feed's message may make others wait for statistics; what is left is done between requests."""
 _NOT_STORED = frozenset({"unauthorized", "unknown_account", "overloaded", "internal", "feed_conflict", "id_reused"})
@@ -88,7 +90,7 @@ class Service:
             try:
                 desk.poll(now_ms)
                 self._settle(desk, now_ms)
-                self._audit(desk, now_ms)
+                self._audit(desk, now_ms, _ANSWERS_AT_ONCE)
             except JournalError as fault:
                 self.events.append(Event("error", "journal_failed", {"error": str(fault)}))
             except Exception:  # a defect of one account must not stop the others; its evidence ages and it refuses
@@ -208,9 +210,9 @@ class Service:
         if desk.state_changes() is not None:
             self._write(desk, None, "event", now_ms, None, None)
 
-    def _audit(self, desk: Desk, now_ms: int) -> None:
+    def _audit(self, desk: Desk, now_ms: int, most: int | None) -> None:
         """Journal what has become of forecasts, and let it correct the next ones."""
-        outcomes = desk.answered()
+        outcomes = desk.answered(most)
         if outcomes:
             self._write(desk, None, "event", now_ms, None, None, outcomes=outcomes)
         for symbol, audit in desk.auditor.take(outcomes):
@@ -263,7 +265,7 @@ class Service:
         self._write(desk, request.id, "snapshot", now_ms, body, reply)
         self._settle(desk, now_ms)
         if clock is not None:
-            self._audit(desk, now_ms)
+            self._audit(desk, now_ms, None)
         return reply
 
     def _status(self, request: wire.StatusRequest, desk: Desk, body: bytes, now_ms: int) -> bytes:

@@ -10,7 +10,7 @@ from sizing.policy import Policy
 from sizing.snapshot import MarketStats, StopTail
 from sizing.stats.atr import atr
 from sizing.stats.joint import DayMoves, day_moves
-from sizing.stats.stop_tail import stop_tail
+from sizing.stats.stop_tail import LEAST_WEEKENDS, stop_tail
 from sizing.stats.tail import assumed_tail
 from sizing.stats.volatility import Kind, classify_regime, percentile_rank, percentile_ranks
 from sizing.stats.windows import WARM_UP, Moves, moves
@@ -61,15 +61,11 @@ def _scenarios(path: Moves, least: int) -> tuple[DayMoves | None, DayMoves | Non
     """Days within the week, and days after a weekend; all days stand for either where there are too few of them."""
     if len(path) < least:
         return None, None
-    every = None
-    found = []
-    for rows in (~path.weekend | path.hole, path.weekend):
-        if np.count_nonzero(rows) >= least:
-            found.append(day_moves(path.only(rows), JOINT_DAYS))
-        else:
-            every = every or day_moves(path, JOINT_DAYS)
-            found.append(every)
-    return found[0], found[1]
+    week, weekend = ~path.weekend | path.hole, path.weekend
+    if np.count_nonzero(weekend) < LEAST_WEEKENDS or np.count_nonzero(week) < least:
+        every = day_moves(path, JOINT_DAYS)
+        return every, every
+    return day_moves(path.only(week), JOINT_DAYS), day_moves(path.only(weekend), JOINT_DAYS)
 
 
 def market_stats(

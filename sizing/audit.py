@@ -29,8 +29,8 @@ class Forecast(NamedTuple):
     side: Side
     at_ms: int
     """When the position began; 0 while a pending order has not been filled."""
-    until_ms: int
-    """The end of the trade's horizon, weekends left out."""
+    minutes: int
+    """The trade's horizon."""
     entry: float
     stop_loss: float
     spread: float

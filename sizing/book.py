@@ -17,6 +17,7 @@ from sizing.snapshot import (
     Quote,
     Side,
     SymbolSpec,
+    TailAudit,
 )
 from sizing.stats.joint import Leg
 from sizing.stats.tail import assumed_tail, measured_tail
@@ -34,6 +35,8 @@ class PricedSymbol:
     symbol_class: SymbolClass | None = None
     mismatch: str | None = None
     """Why its money figures are contradicted, if they are."""
+    audit: TailAudit | None = None
+    """Set where the forecasts of its tail were found to understate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +158,7 @@ def _price(
     distance = max(0.0, (leg.start - stop) * sign)
     costs = _costs(priced, unit)
     per_lot = distance * unit + costs
-    worst = leg.lots * _worst_per_lot(leg, distance, unit, costs, stats, tail, weekend=weekend)
+    worst = leg.lots * (_worst_distance(leg, distance, priced, tail, weekend=weekend) * unit + costs)
     exposure = Exposure(
         leg.symbol,
         leg.side,
@@ -180,23 +183,17 @@ def _price(
     )
 
 
-def _worst_per_lot(
-    leg: _Found,
-    distance: float,
-    unit: float,
-    costs: float,
-    stats: MarketStats | None,
-    policy: TailPolicy,
-    *,
-    weekend: bool,
-) -> float:
+def _worst_distance(leg: _Found, distance: float, priced: PricedSymbol, policy: TailPolicy, *, weekend: bool) -> float:
     """The stop with what lies beyond it: the larger of the assumed gap, the measured one and the measured shortfall."""
+    stats = priced.stats
     model = stats.tail if stats is not None and stats.tail is not None else assumed_tail(policy, stats, leg.start)
     gap, shortfall = model.gap_excess, 0.0
     if stats is not None and stats.measured is not None:
         figures = measured_tail(stats.measured, leg.side, distance, 1, weekend=weekend)
         gap, shortfall = max(gap, figures.gap), figures.shortfall
-    return max(distance + gap, shortfall) * unit + costs
+        if priced.audit is not None:
+            shortfall *= priced.audit.multiplier
+    return max(distance + gap, shortfall)
 
 
 def _costs(priced: PricedSymbol, unit: float) -> float:

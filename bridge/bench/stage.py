@@ -1,5 +1,6 @@
 """The processes of a benchmark: an echo, and a daemon whose limits let every request through."""
 
+import bridge.__main__  # noqa: F401, I001 - numpy with one thread, as in the command
 import dataclasses
 import os
 import subprocess

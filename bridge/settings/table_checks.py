@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from bridge.settings.model import AuthSettings
-from sizing.policy import DiversificationPolicy, DrawdownPolicy, PerformancePolicy, VolatilityPolicy
+from sizing.policy import AuditPolicy, DiversificationPolicy, DrawdownPolicy, PerformancePolicy, VolatilityPolicy
 from sizing.prop.rules import FieldFault
 from sizing.symbols import SymbolTable
 
@@ -37,6 +37,13 @@ def _diversification(policy: DiversificationPolicy) -> Faults:
 def _performance(policy: PerformancePolicy) -> Faults:
     if policy.min_trades > policy.trades:
         return [("min_trades", f"must not exceed trades, which is {policy.trades}; it is {policy.min_trades}")]
+    return []
+
+
+def _audit(policy: AuditPolicy) -> Faults:
+    if policy.min_forecasts > policy.forecasts:
+        problem = f"must not exceed forecasts, which is {policy.forecasts}; it is {policy.min_forecasts}"
+        return [("min_forecasts", problem)]
     return []
 
 
@@ -126,6 +133,7 @@ TABLE_CHECKS: dict[type[Any], Callable[[Any], Faults]] = {
     DrawdownPolicy: _drawdown,
     DiversificationPolicy: _diversification,
     PerformancePolicy: _performance,
+    AuditPolicy: _audit,
     AuthSettings: _auth,
     SymbolTable: _symbols,
 }

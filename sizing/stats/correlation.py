@@ -14,8 +14,8 @@ PRIOR_WEIGHT = 60.0
 """Observations that a prior is worth at least: with 60 common returns, data and prior count half each."""
 RECENT = 60
 """The newest returns, compared with those before them."""
-BREAK = 3.0
-"""Standard errors between them that are called a break."""
+BREAK, HEALED = 3.0, 2.0
+"""Standard errors between them from which a break begins, and below which it has ended."""
 _REACH = 2
 """Bars looked at per common bar wanted: markets with other holidays share fewer."""
 
@@ -93,8 +93,8 @@ def shrink(measured: Measured | None, prior: float | None) -> float | None:
     return (1.0 - share) * measured.value + share * target
 
 
-def broken(first: Floats, second: Floats) -> Break | None:
-    """Whether the newest returns (n,) move together unlike those before; None if not, or if there are too few.
+def compare(first: Floats, second: Floats) -> Break | None:
+    """How the newest returns (n,) move together, and how those before; None where there are too few to say.
 
     Source: Fisher (1921), the z-transformation, whose values have the standard error `1 / sqrt(n - 3)`.
     """
@@ -102,8 +102,13 @@ def broken(first: Floats, second: Floats) -> Break | None:
     if recent is None or before is None or min(recent.observations, before.observations) < RECENT:
         return None
     error = math.sqrt(1 / (recent.observations - 3) + 1 / (before.observations - 3))
-    distance = (_z(recent.value) - _z(before.value)) / error
-    return Break(recent.value, before.value, distance) if abs(distance) >= BREAK else None
+    return Break(recent.value, before.value, (_z(recent.value) - _z(before.value)) / error)
+
+
+def broken(first: Floats, second: Floats) -> Break | None:
+    """`compare`, where the two lie BREAK standard errors apart or more; None otherwise."""
+    found = compare(first, second)
+    return found if found is not None and abs(found.distance) >= BREAK else None
 
 
 def _z(value: float) -> float:

@@ -102,7 +102,8 @@ class JointBook(NamedTuple):
 
 def joint_book(legs: Sequence[Leg], moves: Mapping[str, DayMoves], least: int) -> JointBook:
     """All legs over their common days. Symbols go without history rather than leave fewer than `least` common days."""
-    wanted = sorted({leg.symbol for leg in legs if leg.symbol in moves}, key=lambda name: -len(moves[name].time_ms))
+    known = sorted({leg.symbol for leg in legs if leg.symbol in moves})
+    wanted = sorted(known, key=lambda name: -len(moves[name].time_ms))
     time_ms, used = np.empty(0, dtype=np.int64), set[str]()
     for name in wanted:
         both = common_days(time_ms, moves[name].time_ms) if used else moves[name].time_ms

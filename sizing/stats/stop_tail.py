@@ -34,7 +34,7 @@ _LEAST_EXCEEDANCES = 50
 _MOST_EXCEEDANCES = 0.15
 """Share of windows: below such a threshold lies no tail, but the bulk of openings."""
 _LEAST_STOPPED = 100
-_LEAST_WEEKENDS = 50
+LEAST_WEEKENDS = 50
 
 
 def stop_tail(path: Moves, atr: float, policy: TailPolicy) -> StopTail | None:
@@ -114,7 +114,7 @@ def _classes(over: Flags, within: Flags, least: int) -> tuple[Flags, Flags | Non
 
     With too few of either kind all windows stand for both. A hole in the history counts as either.
     """
-    if np.count_nonzero(over) < _LEAST_WEEKENDS or np.count_nonzero(within) < least:
+    if np.count_nonzero(over) < LEAST_WEEKENDS or np.count_nonzero(within) < least:
         return np.ones_like(over), None
     return over, within
 

@@ -127,7 +127,7 @@ def test_a_decision_leaves_what_it_said_of_its_tail(rig: Rig) -> None:
         "symbol": "EURUSD",
         "side": "buy",
         "at_ms": NOW_MS,
-        "until_ms": NOW_MS + 1_441 * 60_000,
+        "minutes": 1_441,
         "entry": 1.1001,
         "stop_loss": 1.0951,
         "spread": pytest.approx(0.0001),
@@ -307,7 +307,8 @@ def test_symbols_are_answered_by_their_own_bars(rig: Rig) -> None:
     yen = granted(rig.size(symbol="USDJPY", stop_loss=149.5, take_profit=151.5, max_lots=0.1))
     follow(rig, [(150.0, 150.0, 149.0, 149.0)], "USDJPY")
     assert [(each.decision, each.symbol) for each in outcomes(rig)] == [(yen["decision"], "USDJPY")]
-    follow(rig, [OPENED])
+    rig.tick(HOUR)
+    rig.feed(bars=[rows_info([FLAT, OPENED], NOW_MS)])
     assert [(each.decision, each.symbol) for each in outcomes(rig)][1:] == [(euro["decision"], "EURUSD")]
 
 

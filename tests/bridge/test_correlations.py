@@ -139,7 +139,7 @@ def test_a_table_is_replaced_and_never_changed(made: list[PairRig], tmp_path: Pa
 
 
 def test_the_prior_stands_where_there_are_no_bars() -> None:
-    correlations = Correlations(lambda _: None, lambda one, two: 0.7 if {one, two} == {FIRST, SECOND} else None)
+    correlations = Correlations(lambda _: None, lambda one, two: 0.7 if {one, two} == {FIRST, SECOND} else None, int)
     correlations.update(FIRST, [SECOND, THIRD])
     assert correlations.table == {FIRST: {SECOND: 0.7}, SECOND: {FIRST: 0.7}}
     assert not correlations.breaks

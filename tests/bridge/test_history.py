@@ -64,7 +64,7 @@ def same(kept: BarSeries | None, bars: BarSeries) -> bool:
 
 def test_bars_come_back_as_they_were(tmp_path: Path) -> None:
     bars = daily_bars(1, 300, NOW_MS)
-    write_bars(tmp_path / "new" / "EURUSD.npz", bars)
+    write_bars(tmp_path / "new", "EURUSD", bars)
     assert same(read_kept(tmp_path / "new", "EURUSD"), bars)
     assert kept_symbols(tmp_path / "new") == ["EURUSD"]
 
@@ -96,14 +96,14 @@ def test_symbols_of_any_name_are_kept_apart(rig: Rig) -> None:
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old, path = daily_bars(1, 40, NOW_MS), tmp_path / "EURUSD.npz"
-    write_bars(path, old)
+    write_bars(path.parent, "EURUSD", old)
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "savez", full)
     with pytest.raises(OSError, match="No space"):
-        write_bars(path, daily_bars(2, 50, NOW_MS))
+        write_bars(path.parent, "EURUSD", daily_bars(2, 50, NOW_MS))
     monkeypatch.undo()
     assert [each.name for each in tmp_path.iterdir()] == ["EURUSD.npz"]
     assert same(read_kept(tmp_path, "EURUSD"), old)
@@ -121,7 +121,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path, mon
 )
 def test_a_damaged_file_is_named(tmp_path: Path, change: Callable[[bytes], bytes]) -> None:
     path = tmp_path / "EURUSD.npz"
-    write_bars(path, daily_bars(1, 40, NOW_MS))
+    write_bars(path.parent, "EURUSD", daily_bars(1, 40, NOW_MS))
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(MarketError, match=r"EURUSD\.npz cannot be read"):
         read_kept(tmp_path, "EURUSD")

@@ -621,7 +621,7 @@ def with_sundays(bars: BarSeries) -> BarSeries:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("days", "now_ms", "percent"), [(700, NOW_MS, 2.5), (700, FRIDAY, 6.0), (1_330, FRIDAY, 6.0)])
+@pytest.mark.parametrize(("days", "now_ms", "percent"), [(700, NOW_MS, 2.5), (1_330, FRIDAY, 6.0)])
 def test_bars_of_sunday_evenings_change_nothing(tmp_path: Path, days: int, now_ms: int, percent: float) -> None:
     """One symbol's Monday begins on Sunday evening, the other's on Monday; it is the same day."""
     own, first = gapping(1, days), gapping(2, days)

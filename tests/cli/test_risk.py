@@ -35,7 +35,7 @@ def keep(folder: Path, **accounts: str) -> None:
     for number, names in enumerate(accounts.values()):
         place = history_folder(settings.journal.path, settings.accounts[number].login)
         for name in names.split(","):
-            write_bars(place / f"{name}.npz", wander(number + 1))
+            write_bars(place, name, wander(number + 1))
 
 
 def two_accounts(parent: Path) -> Path:

@@ -97,7 +97,7 @@ def forecast(number: int, symbol: str = "EURUSD") -> Forecast:
         symbol,
         "buy",
         START_MS,
-        START_MS + 86_400_000,
+        1_440,
         1.1,
         1.09,
         0.0,

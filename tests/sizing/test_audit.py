@@ -23,7 +23,7 @@ def make_forecast(**over: Any) -> Forecast:
     """Bought at 1.1, a spread of 0.0002 above the bid, with the stop at 1.095; 100,000 per price and 7 of costs."""
     values: dict[str, Any] = {
         "decision": "d1", "reservation": "r1", "symbol": "EURUSD", "side": "buy", "at_ms": 0, "entry": 1.1,
-        "stop_loss": 1.095, "spread": 0.0002, "until_ms": DAY_MS, "money": 100_000.0, "costs": 7.0,
+        "stop_loss": 1.095, "spread": 0.0002, "minutes": 1_440, "money": 100_000.0, "costs": 7.0,
         "value_at_risk": 507.0, "shortfall": 600.0,
     }  # fmt: skip
     return Forecast(**{**values, **over})
