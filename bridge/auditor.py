@@ -206,4 +206,5 @@ def _outcome(forecast: Forecast, loss: float, own: float | None) -> Outcome:
         loss=loss if own is None else max(loss, own),
         value_at_risk=forecast.value_at_risk,
         shortfall=forecast.shortfall,
+        minutes=forecast.minutes,
     )

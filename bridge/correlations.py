@@ -43,7 +43,10 @@ class Correlations:
         table = {key: dict(row) for key, row in self.table.items()}
         for other in others:
             value = self._measure(name, own, other)
-            if value is not None:
+            if value is None:  # what was known once is not known any more
+                table.get(name, {}).pop(other, None)
+                table.get(other, {}).pop(name, None)
+            else:
                 table.setdefault(name, {})[other] = value
                 table.setdefault(other, {})[name] = value
         self.table = table

@@ -31,6 +31,8 @@ from sizing.stats.tail import crosses_weekend
 
 _NAMES_REMEMBERED = 10_000
 _DAY_MINUTES = 1_440
+_CLOSED_MS = 4 * 3_600_000
+"""Without a quote for so long a market is taken to be closed."""
 
 
 class Evidence:
@@ -123,9 +125,9 @@ class Evidence:
 
     def day_moves(self) -> dict[str, DayMoves]:
         """What the next day may do to each symbol that has enough history."""
-        weekend, oldest_ms = self._weekend(), self.now_ms - self._policy.freshness.max_stats_age_ms
+        oldest_ms = self.now_ms - self._policy.freshness.max_stats_age_ms
         fresh = ((name, known[1]) for name, known in self._daily.items() if known[1].end_ms >= oldest_ms)
-        days = ((name, figures.weekend if weekend else figures.week) for name, figures in fresh)
+        days = ((name, figures.weekend if self._weekend(name) else figures.week) for name, figures in fresh)
         return {name: moves for name, moves in days if moves is not None}
 
     def account_view(self, report: AccountReport, peak_equity: float) -> AccountView:
@@ -140,9 +142,7 @@ class Evidence:
             self._performance = recent_performance(report.deals, trades)
             if self._policy.performance.per_strategy:
                 self._strategies = performance_by_magic(report.deals, trades)
-        book, self.legs = assess(
-            report.account, report.positions, report.orders, self._priced(), self._policy.tail, weekend=self._weekend()
-        )
+        book, self.legs = assess(report.account, report.positions, report.orders, self._priced(), self._policy.tail)
         view = AccountView(
             account=report.account,
             peak_equity=peak_equity,
@@ -155,18 +155,22 @@ class Evidence:
         self._view_token = report, peak_equity, self._book_evidence()
         return self._view
 
-    def _weekend(self) -> bool:
-        """Whether the next day may bring one."""
-        return crosses_weekend(self.now_ms, _DAY_MINUTES)
+    def _weekend(self, name: str) -> bool:
+        """Whether the market may be closed for a weekend before the next day has ended.
+
+        One whose quotes have stopped for hours is closed now, whatever the day: its gap is still to come.
+        """
+        quote = self._terminal.quote(name)
+        closed = quote is None or self.now_ms - quote.time_ms > _CLOSED_MS
+        return closed or crosses_weekend(self.now_ms, _DAY_MINUTES)
 
     def _book_evidence(self) -> list[object]:
         """What the book's price rests on beside the account: quotes and statistics of its symbols."""
-        quotes: list[object] = [self._terminal.quote(name) for name in self._book_symbols]
-        return (
-            [self._weekend()]
-            + quotes
-            + [self._stats[name][1] if name in self._stats else None for name in self._book_symbols]
-        )
+        found: list[object] = []
+        for name in self._book_symbols:
+            stats = self._stats[name][1] if name in self._stats else None
+            found += (self._terminal.quote(name), stats, self._weekend(name), self._audits.get(name))
+        return found
 
     def _make_view(self, name: str, report: SymbolReport, stats: MarketStats | None) -> SymbolView | str:
         found = self._class_of(name)
@@ -234,6 +238,7 @@ class Evidence:
                 stats=self._stats[name][1] if name in self._stats else None,
                 symbol_class=None if found is None else self._table.classes[found[0]],
                 mismatch=self._contradiction(symbol),
+                weekend=self._weekend(name),
                 audit=self._audits.get(name),
             )
         return priced

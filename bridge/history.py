@@ -5,6 +5,7 @@ import os
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 import numpy as np
@@ -59,6 +60,26 @@ def write_bars(folder: Path, name: str, bars: BarSeries) -> None:
 def kept_symbols(folder: Path) -> list[str]:
     """The symbols whose bars lie in a folder. Raises MarketError for a file that is damaged."""
     return sorted(_read(path)[0] for path in folder.glob("*.npz")) if folder.is_dir() else []
+
+
+class Kept(NamedTuple):
+    """Every symbol's bars of a folder, by name, and what is wrong with the files that cannot be read."""
+
+    bars: dict[str, BarSeries]
+    faults: list[MarketError]
+
+
+def read_all(folder: Path) -> Kept:
+    """All bars of a folder that can be read and are any."""
+    kept = Kept({}, [])
+    for path in sorted(folder.glob("*.npz")) if folder.is_dir() else ():
+        try:
+            name, bars = _read(path)
+        except MarketError as fault:
+            kept.faults.append(fault)
+        else:
+            kept.bars.update({name: bars} if len(bars) else {})
+    return kept
 
 
 def read_kept(folder: Path, name: str) -> BarSeries | None:

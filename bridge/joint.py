@@ -27,7 +27,7 @@ class JointEvidence:
     def __init__(self, policy: TailPolicy) -> None:
         self._policy = policy
         self._held: tuple[tuple[Leg, ...], list[DayMoves], JointBook] | None = None
-        self._legs: dict[Leg, tuple[Times, Floats]] = {}
+        self._legs: dict[Leg, tuple[Times, DayMoves | None, Floats]] = {}
         self._days: dict[tuple[str, Side], tuple[DayMoves, Times, Times, SideMoves]] = {}
 
     def held(self, legs: tuple[Leg, ...], moves: Mapping[str, DayMoves]) -> JointBook:
@@ -63,19 +63,23 @@ class JointEvidence:
         losses += self._promised(reserved, moves, days)
         source = f"joint tail of {len(days)} common days{_most(book, self._policy.level)}"
         if book.without:
-            source += f"; {', '.join(book.without)} without history: at worst"
+            source += f"; {', '.join(book.without)} at worst: without history or stop"
         return Portfolio(losses=losses, shortfall=shortfall_of(losses, self._policy.level), own=own, source=source)
 
     def _promised(self, reserved: Sequence[Leg], moves: Mapping[str, DayMoves], days: Times) -> Floats | float:
         """What reservations lose together; each is played through once, as long as it holds the same lots."""
-        kept = {leg: known for leg in reserved if (known := self._legs.get(leg)) is not None and known[0] is days}
+        kept = {
+            leg: known
+            for leg in reserved
+            if (known := self._legs.get(leg)) is not None and known[0] is days and known[1] is moves.get(leg.symbol)
+        }
         for leg in reserved:
             if leg not in kept:
                 losses = np.zeros(len(days))
                 add_leg(losses, leg, moves.get(leg.symbol), days)
-                kept[leg] = days, losses
+                kept[leg] = days, moves.get(leg.symbol), losses
         self._legs = kept
-        return np.sum([kept[leg][1] for leg in reserved], axis=0) if reserved else 0.0
+        return np.sum([kept[leg][2] for leg in reserved], axis=0) if reserved else 0.0
 
     def _own(self, symbol: str, side: Side, mine: DayMoves, book_days: Times) -> tuple[Times, SideMoves]:
         """The days in common with the book, and the symbol's moves on them."""

@@ -14,6 +14,7 @@ from sizing.snapshot import Deal, Side, TailAudit
 from sizing.stats.backtest import Verdict, judge
 
 DAY_MS = 86_400_000
+_MINUTES_PER_DAY = 1_440
 DUST = 1e-9
 """A stop that is met at its price loses the value at risk, but for the last bits of a float."""
 _LEAST_MULTIPLIER = 1.25
@@ -51,6 +52,8 @@ class Outcome(NamedTuple):
     loss: float
     value_at_risk: float
     shortfall: float
+    minutes: int = 0
+    """The trade's horizon."""
 
     @property
     def beyond(self) -> bool:
@@ -105,11 +108,20 @@ def deal_loss(positions: Iterable[Sequence[Deal]]) -> float | None:
 
 
 def judged(outcomes: Iterable[Outcome], forecasts: int) -> list[Outcome]:
-    """The first outcome of each day (UTC), the newest so many days: what happens together counts once."""
-    first: dict[int, Outcome] = {}
+    """The first outcome of each day (UTC), the newest so many: what happens together counts once.
+
+    Nor does a trade count that began before the horizon of the last one counted had ended.
+    """
+    counted: list[Outcome] = []
     for outcome in sorted(outcomes, key=lambda each: each.at_ms):
-        first.setdefault(outcome.at_ms // DAY_MS, outcome)
-    return list(first.values())[-forecasts:]
+        last = counted[-1] if counted else None
+        if last is not None and (
+            outcome.at_ms // DAY_MS == last.at_ms // DAY_MS
+            or outcome.at_ms < last.at_ms + max(0, last.minutes - _MINUTES_PER_DAY) * 60_000
+        ):
+            continue
+        counted.append(outcome)
+    return counted[-forecasts:]
 
 
 def verdict(outcomes: Sequence[Outcome], level: float) -> Verdict:

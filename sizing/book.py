@@ -35,6 +35,8 @@ class PricedSymbol:
     symbol_class: SymbolClass | None = None
     mismatch: str | None = None
     """Why its money figures are contradicted, if they are."""
+    weekend: bool = True
+    """Whether the market may be closed for a weekend before the next day has ended."""
     audit: TailAudit | None = None
     """Set where the forecasts of its tail were found to understate."""
 
@@ -66,12 +68,10 @@ def assess(
     orders: Sequence[PendingOrder],
     symbols: Mapping[str, PricedSymbol],
     tail: TailPolicy,
-    *,
-    weekend: bool = True,
 ) -> Assessment:
     """Price every position from its current price to its stop, and every pending order as if it were filled.
 
-    `weekend` says whether the next day may bring one. Equity already holds what a position has lost so far, so risk
+    Equity already holds what a position has lost so far, so risk
     counts from here. Money is in account currency.
     """
     exposures: dict[tuple[str, Side], Exposure] = {}
@@ -79,11 +79,7 @@ def assess(
     legs = []
     for found in _found(positions, orders, symbols):
         priced = symbols.get(found.symbol)
-        price = (
-            "its symbol has no figures or no quote"
-            if priced is None
-            else _price(account, found, priced, tail, weekend=weekend)
-        )
+        price = "its symbol has no figures or no quote" if priced is None else _price(account, found, priced, tail)
         if isinstance(price, str):
             return Assessment(Book(unpriceable=f"{found.name} in {found.symbol}: {price}."), ())
         exposure, leg = price
@@ -138,9 +134,7 @@ def _found(
     return found
 
 
-def _price(
-    account: Account, leg: _Found, priced: PricedSymbol, tail: TailPolicy, *, weekend: bool
-) -> tuple[Exposure, Leg] | str:
+def _price(account: Account, leg: _Found, priced: PricedSymbol, tail: TailPolicy) -> tuple[Exposure, Leg] | str:
     spec, stats, conversion = priced.spec, priced.stats, priced.conversion
     sign = 1 if leg.side == "buy" else -1
     if priced.mismatch is not None:
@@ -158,7 +152,7 @@ def _price(
     distance = max(0.0, (leg.start - stop) * sign)
     costs = _costs(priced, unit)
     per_lot = distance * unit + costs
-    worst = leg.lots * (_worst_distance(leg, distance, priced, tail, weekend=weekend) * unit + costs)
+    worst = leg.lots * (_worst_distance(leg, distance, priced, tail) * unit + costs)
     exposure = Exposure(
         leg.symbol,
         leg.side,
@@ -180,16 +174,17 @@ def _price(
         costs=costs,
         worst=worst,
         promised=leg.pending,
+        played=leg.sl is not None,
     )
 
 
-def _worst_distance(leg: _Found, distance: float, priced: PricedSymbol, policy: TailPolicy, *, weekend: bool) -> float:
+def _worst_distance(leg: _Found, distance: float, priced: PricedSymbol, policy: TailPolicy) -> float:
     """The stop with what lies beyond it: the larger of the assumed gap, the measured one and the measured shortfall."""
     stats = priced.stats
     model = stats.tail if stats is not None and stats.tail is not None else assumed_tail(policy, stats, leg.start)
     gap, shortfall = model.gap_excess, 0.0
     if stats is not None and stats.measured is not None:
-        figures = measured_tail(stats.measured, leg.side, distance, 1, weekend=weekend)
+        figures = measured_tail(stats.measured, leg.side, distance, 1, weekend=leg.pending or priced.weekend)
         gap, shortfall = max(gap, figures.gap), figures.shortfall
         if priced.audit is not None:
             shortfall *= priced.audit.multiplier

@@ -5,7 +5,7 @@ import math
 from sizing import gates, prices, risk
 from sizing.caps import refusal_code
 from sizing.caps.book import PORTFOLIO
-from sizing.caps.joint import joint_room
+from sizing.caps.joint import joint_room, may_be_joint
 from sizing.caps.limits import request
 from sizing.decision import Decision, Factor
 from sizing.factors.account import dispersion
@@ -45,7 +45,7 @@ def size(signal: Signal, snapshot: Snapshot, policy: Policy, standing: Standing 
     rooms = _rooms(trade, budget, base_lots)
     shares = 1.0, trade.risk_per_lot, trade.worst_per_lot, trade.notional_per_lot, trade.margin_per_lot
     ceilings, binding, runner_up = _ceilings(rooms, shares)
-    if rooms[binding].name == PORTFOLIO and snapshot.portfolio is not None:
+    if rooms[binding].name == PORTFOLIO and may_be_joint(trade):
         rooms = joint_room(trade, rooms, ceilings)
         ceilings, binding, runner_up = _ceilings(rooms, shares)
     lots = _round_down(trade, budget, rooms, shares, ceilings[binding] or 0.0)

@@ -150,7 +150,7 @@ class TailPolicy(Checked):
 
     level: float = param(0.95, "confidence level of the expected shortfall", gt=0.5, le=0.999)
     interval: float = param(0.9, "confidence of the shortfall's interval, whose upper end is taken", ge=0, le=0.99)
-    min_history: int = param(250, "days of history; with fewer the assumed gap is taken", ge=100)
+    min_history: int = param(250, "days of history; with fewer the assumed gap is taken", ge=100, le=4000)
     gap_probability: float = param(
         0.01, "probability that a stop is gapped, where history is too short to tell", ge=0, le=1
     )

@@ -54,7 +54,8 @@ def _tail(trade: Trade, stats: MarketStats | None, costs: float) -> None:
     else:
         distance, near = trade.distance, trade.near
         minutes = trade.signal.horizon_minutes or trade.policy.cost.horizon_minutes
-        weekend = crosses_weekend(trade.snapshot.now_ms, minutes)
+        # Nobody knows when a pending order will be filled.
+        weekend = trade.signal.order == "pending" or crosses_weekend(trade.snapshot.now_ms, minutes)
         figures = measured_tail(stats.measured, trade.signal.side, distance - near, days_of(minutes), weekend=weekend)
         price, source = careful_shortfall(figures, assumed, distance, near, policy)
         tail = price * unit + costs

@@ -2,13 +2,18 @@
 
 import math
 
-import numpy as np
-
 from sizing.caps.book import PORTFOLIO, portfolio_budget
 from sizing.rooms import LOTS, Room
 from sizing.snapshot import Floats, Portfolio, Snapshot
 from sizing.stats.joint import Leg, incremental, largest, leg_losses
+from sizing.stats.tail import days_of
 from sizing.trade import Trade
+
+
+def may_be_joint(trade: Trade) -> bool:
+    """Whether the book's scenarios are at hand and hold for this trade: they are of one day."""
+    minutes = trade.signal.horizon_minutes or trade.policy.cost.horizon_minutes
+    return trade.snapshot.portfolio is not None and days_of(minutes) == 1
 
 
 def joint_room(trade: Trade, rooms: tuple[Room, ...], ceilings: tuple[float | None, ...]) -> tuple[Room, ...]:
@@ -41,20 +46,22 @@ def _solve(trade: Trade, snapshot: Snapshot, portfolio: Portfolio, others: float
 
 
 def _losses(trade: Trade, portfolio: Portfolio) -> Floats:
-    """What one lot of the trade loses on each day of the portfolio's."""
-    target = trade.signal.take_profit
+    """What one lot of the trade loses on each day of the portfolio's.
+
+    It counts no gains: the order may not be filled, and until the terminal shows it the book will not count any either.
+    """
     leg = Leg(
         symbol=trade.signal.symbol,
         side=trade.signal.side,
         lots=1.0,
         stop=trade.distance,
         near=trade.near,
-        target=None if target is None else abs(target - trade.entry),
+        target=None,
         money=trade.unit,
         costs=trade.loss_per_lot - trade.distance * trade.unit,
         worst=trade.worst_per_lot,
-        promised=trade.signal.order == "pending",
+        promised=True,
     )
     losses = leg_losses(leg, portfolio.own)
     audit = trade.snapshot.symbol.audit
-    return losses if audit is None else np.where(losses > 0, losses * audit.multiplier, losses)
+    return losses if audit is None else losses * audit.multiplier

@@ -58,6 +58,8 @@ class Leg(NamedTuple):
     """Account currency for all lots, taken where there is no history."""
     promised: bool
     """Pending or reserved: it may never be filled."""
+    played: bool = True
+    """False where it has no stop that a day could be played through with: then its worst case stands for every day."""
 
 
 def day_moves(path: Moves, count: int) -> DayMoves:
@@ -92,7 +94,7 @@ class JointBook(NamedTuple):
     """Empty where no symbol has enough history."""
     losses: Floats
     whole: float
-    """The worst case of the legs whose symbols have too little history."""
+    """The worst case of the legs without a stop, or whose symbols have too little history."""
     without: tuple[str, ...]
     """Those symbols."""
     parts: tuple[tuple[str, Side], ...] = ()
@@ -102,20 +104,21 @@ class JointBook(NamedTuple):
 
 def joint_book(legs: Sequence[Leg], moves: Mapping[str, DayMoves], least: int) -> JointBook:
     """All legs over their common days. Symbols go without history rather than leave fewer than `least` common days."""
-    known = sorted({leg.symbol for leg in legs if leg.symbol in moves})
+    played = [leg for leg in legs if leg.played]
+    known = sorted({leg.symbol for leg in played if leg.symbol in moves})
     wanted = sorted(known, key=lambda name: -len(moves[name].time_ms))
     time_ms, used = np.empty(0, dtype=np.int64), set[str]()
     for name in wanted:
         both = common_days(time_ms, moves[name].time_ms) if used else moves[name].time_ms
         if len(both) >= least:
             time_ms, used = both, used | {name}
-    parts = tuple(dict.fromkeys((leg.symbol, leg.side) for leg in legs if leg.symbol in used))
+    parts = tuple(dict.fromkeys((leg.symbol, leg.side) for leg in played if leg.symbol in used))
     by_part = np.zeros((len(parts), len(time_ms)))
-    for leg in legs:
+    for leg in played:
         if leg.symbol in used:
             day = on_days(moves[leg.symbol], time_ms).side(leg.side)
             by_part[parts.index((leg.symbol, leg.side))] += leg_losses(leg, day)
-    outside = [leg for leg in legs if leg.symbol not in used]
+    outside = [leg for leg in legs if leg.symbol not in used or not leg.played]
     return JointBook(
         time_ms=time_ms,
         losses=by_part.sum(axis=0),

@@ -9,7 +9,7 @@ Floats = NDArray[np.float64]
 
 BLOCK = 20
 """Windows of a block: a month of days, long enough to keep what follows each other together."""
-REPLICATES = 500
+REPLICATES = 200
 
 
 def block_sums(values: Floats, block: int = BLOCK) -> Floats:

@@ -26,7 +26,7 @@ HORIZONS = (1, 2, 5, 20)
 """Daily bars a trade may live; a request's horizon is rounded up, and beyond the last every trade ends at its stop."""
 _MULTIPLES = tuple(round(0.05 * (8.0 / 0.05) ** (i / 15), 4) for i in range(16))
 """Stops of the grid, in daily ATRs."""
-_BEYOND = (0.0, 0.15, 0.6)
+_BEYOND = (0.0, 0.15, 0.6, 2.0, 6.0)
 """A replicate's shortfall is read at the stop and so far beyond it, in volatilities,"""
 _BEFORE = (0.5, 0.8)
 """and, where few windows reach the stop, so far before it, in shares of the stop."""
@@ -145,13 +145,28 @@ def _evaluate(outcomes: _Outcomes, bracket: _Bracket, policy: TailPolicy) -> tup
     The last bracket has a lower end only.
     """
     stopped = outcomes.reached >= bracket.low
-    _, at_low = _figures(stopped, outcomes, bracket.low, policy)
+    # The interval of the bracket before, which ends here, stands for this end's: values never fall.
+    at_low = _tails(stopped, outcomes, bracket.low, policy.level).shortfall
     finite = slice(0, -1)
     within = outcomes._replace(landed=outcomes.landed[finite])
     at_risk, at_high = _figures(stopped[finite], within, bracket.high[finite], policy)
+    at_risk = _exact_where_seldom(at_risk, outcomes, bracket.high[finite], policy.level)
     fitted = _fitted(outcomes.landed, bracket.low[:, 0], policy.level)
     # The upper end of one bracket is the lower end of the next.
     return _in_turn(np.maximum(at_low, fitted), np.maximum(at_high, fitted[1:])), at_risk
+
+
+def _exact_where_seldom(at_risk: Floats, outcomes: _Outcomes, stop: Floats, level: float) -> Floats:
+    """The value at risk without the bracket's care, where fewer windows reach the stop than the tail holds.
+
+    Shortfalls may overstate; a value at risk that does would never be exceeded, and nothing could be learned from it.
+    """
+    stopped = outcomes.reached >= stop
+    seldom = np.flatnonzero(np.count_nonzero(stopped, axis=1) <= (1.0 - level) * stopped.shape[-1])
+    if len(seldom):
+        losses = np.where(stopped[seldom], stop[seldom], outcomes.close)
+        at_risk[seldom] = tail_means(losses, level)[0]
+    return at_risk
 
 
 def _in_turn(at_low: Floats, at_high: Floats) -> Floats:
@@ -216,7 +231,8 @@ def _interval_end(beyond: Floats, offsets: Sequence[Floats | float], policy: Tai
     size = beyond.shape[-1]
     best = np.full((len(beyond), REPLICATES), np.inf)
     for offset in offsets:
-        sums = block_sums(np.maximum(beyond - offset, 0.0), block)
+        above = beyond - offset
+        sums = block_sums(np.maximum(above, 0.0, out=above), block)
         means = offset + sums @ block_counts(sums.shape[-1]) / (size * (1.0 - policy.level))
         np.minimum(best, means, out=best)
     return _quantile(best, policy.interval)

@@ -74,7 +74,7 @@ def crosses_weekend(now_ms: int, minutes: int) -> bool:
 
 def horizon_end(now_ms: int, minutes: int) -> int:
     """When a trade of so many minutes ends, the weekends that it comes to left out."""
-    end_ms, left = now_ms, minutes
+    end_ms, left = now_ms, min(minutes, 366 * _MINUTES_PER_DAY)
     while left > 0:
         part = min(left, _MINUTES_PER_DAY)
         end_ms, left = end_ms + part * 60_000, left - part

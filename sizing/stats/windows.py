@@ -66,6 +66,8 @@ class Moves:
     """Whether so much time lies there that nobody knows what kind of break it was, (n,)."""
     unit: float
     """Price of one volatility now."""
+    price: float
+    """The last close: no buy can lose more."""
 
     def __len__(self) -> int:
         return len(self.time_ms)
@@ -90,6 +92,7 @@ class Moves:
             self.weekend[rows],
             self.hole[rows],
             self.unit,
+            self.price,
         )
 
 
@@ -140,6 +143,7 @@ def moves(bars: Bars) -> Moves | None:
         _over_weekend(bars.time_ms[use] + DAY_MS, bars.time_ms[after]),
         bars.time_ms[after] - bars.time_ms[use] > _LONGEST_BREAK_MS,
         float(volatility[-1] * bars.close[-1]),
+        float(bars.close[-1]),
     )
 
 
@@ -203,11 +207,12 @@ def step(path: Moves, side: Side, ahead: int) -> Step:
     opening = start + factor * path.open[later]
     reached = np.maximum(start + factor * adverse[later], opening)
     jumped = np.where(reached - start > JUMP, reached - JUMP, -np.inf)
+    most = path.price / path.unit if side == "buy" else np.inf
     return Step(
-        landing=np.maximum(opening, jumped),
-        reached=reached,
+        landing=np.minimum(np.maximum(opening, jumped), most),
+        reached=np.minimum(reached, most),
         best=start + factor * fair[later],
-        close=start + factor * path.close[later],
+        close=np.minimum(start + factor * path.close[later], most),
     )
 
 

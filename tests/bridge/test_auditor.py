@@ -186,7 +186,7 @@ def test_the_loss_on_the_bars_that_followed(rig: Rig, over: dict[str, Any], rows
     trade(rig, rows, **over)
     (outcome,) = outcomes(rig)
     (forecast,) = forecasts(rig)
-    said = forecast.decision, "EURUSD", NOW_MS, outcome.loss, forecast.value_at_risk, forecast.shortfall
+    said = forecast.decision, "EURUSD", NOW_MS, outcome.loss, forecast.value_at_risk, forecast.shortfall, 1_440
     assert outcome == Outcome(*said)
     assert outcome.loss == pytest.approx(loss)
     assert known(rig)[:2] == ((), (outcome,))

@@ -40,7 +40,7 @@ class PairRig(Rig):
 
     def __init__(self, folder: Path, *histories: BarSeries, now_ms: int = NOW_MS) -> None:
         # Nothing here looks at the tail, which takes longer to work out than all the rest.
-        policy = roomy_policy(tail={"min_history": 10_000})
+        policy = roomy_policy(tail={"min_history": 4_000})
         super().__init__(folder, account_settings(firm=NO_RULES, policy=policy), now_ms=now_ms)
         self.histories = dict(zip((FIRST, SECOND), histories, strict=False))
         self.session = "ea"

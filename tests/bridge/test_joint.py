@@ -150,7 +150,7 @@ def test_the_shorter_history_of_the_two_counts(tmp_path: Path, own: int, first: 
     rig.know(**{name: history(n, days) for n, (name, days) in enumerate({"own": own, "first": first}.items()) if days})
     reply = rig.size(**WIDE)
     assert is_joint(reply) is (own == 700)
-    assert (f"{FIRST} without history: at worst" in detail(reply)) is (own == 700)
+    assert (f"{FIRST} at worst: without history" in detail(reply)) is (own == 700)
     rig.close()
 
 
@@ -234,14 +234,14 @@ def shortfall(losses: Sequence[float] | Floats) -> float:
     return total / wanted
 
 
-def trade_losses(moves: SideMoves, distance: float, target: float, spread: float, costs: float) -> Floats:
-    """What a lot loses on each day, one by one: its stop is met two spreads early, its gain ends at the target."""
+def trade_losses(moves: SideMoves, distance: float, spread: float, costs: float) -> Floats:
+    """What a lot loses on each day, one by one: its stop is met two spreads early, and it gains nothing."""
     near = 2 * spread
     found = []
     for landing, reached, close in zip(*map(np.ndarray.tolist, moves), strict=True):
         met = reached >= distance - near
         price = max(landing, distance - near) if met else close
-        found.append(max(price + near, -target) * UNIT + costs)
+        found.append(max((price + near) * UNIT + costs, 0.0))
     return np.array(found)
 
 
@@ -259,7 +259,7 @@ def test_book_and_trade_stay_within_the_budget_and_no_step_more_would(
     assert shortfall(losses) == pytest.approx(joint.shortfall)
     assert open_tail(reply) == pytest.approx(joint.shortfall, abs=0.01)
     entry = 1.1001 if side == "buy" else 1.1
-    own = trade_losses(moves, abs(entry - stop), abs(target - entry), 0.0001, 10.0)
+    own = trade_losses(moves, abs(entry - stop), 0.0001, 10.0)
     budget = percent / 100 * 100_000
     assert shortfall(losses + reply["lots"] * own) <= budget + 1e-6
     if reply["binding"] == "portfolio_shortfall":
@@ -301,7 +301,7 @@ def test_a_position_without_history_loses_its_worst_on_every_day(rig: BookRig) -
     rig.hear(symbols=[symbol_info("EURUSD.new")], quotes=[quote_info("EURUSD.new"), quote_info(OWN)],
              positions=[*rig.parts["positions"], held(9, symbol="EURUSD.new", volume=0.1)])  # fmt: skip
     reply = rig.size(**WIDE, dry_run=True)
-    assert detail(reply).count("EURUSD.new without history: at worst") == 1
+    assert detail(reply).count("EURUSD.new at worst: without history") == 1
     # 100 pips to the stop, and the assumed gap of 0.5 % of the price: 155 pips for a tenth of a lot.
     assert open_tail(reply) - before == pytest.approx(155.0, abs=0.5)
     assert is_joint(worst) is False
@@ -339,7 +339,7 @@ def test_reservations_in_flight_reduce_the_next_answer(rig: BookRig, lots: float
     losses, moves, joint = journalled(rig)
     assert shortfall(losses) == pytest.approx(joint.shortfall)
     if second["lots"]:
-        own = trade_losses(moves, 0.0201, 0.0999, 0.0001, 10.0)
+        own = trade_losses(moves, 0.0201, 0.0001, 10.0)
         assert shortfall(losses + second["lots"] * own) <= 4_000.001
         rig.release(second["reservation"])
     else:
@@ -529,7 +529,7 @@ def test_on_a_friday_evening_the_same_request_gets_no_more_lots(
         rig.close()
     wednesday, friday = replies
     assert friday["lots"] <= wednesday["lots"]
-    assert (friday["lots"] < wednesday["lots"] / 2) is (side == "buy")
+    assert (friday["lots"] < wednesday["lots"] * 0.7) is (side == "buy")
     said = [cap(reply, "risk_budget")["detail"] for reply in replies]
     assert ["within the week" in each for each in said] == [True, False]
 

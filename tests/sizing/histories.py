@@ -81,7 +81,7 @@ def make_moves(
     size = len(rows)
     return Moves(
         time_ms=np.arange(size) * DAY_MS, open=columns[0], high=columns[1], low=columns[2], close=columns[3],
-        close_before=before, volatility=np.full(size, VOLATILITY), unit=unit,
+        close_before=before, volatility=np.full(size, VOLATILITY), unit=unit, price=1e9,
         weekend=np.zeros(size, dtype=bool) if weekend is None else np.array(weekend, dtype=bool),
         hole=np.zeros(size, dtype=bool),
     )  # fmt: skip

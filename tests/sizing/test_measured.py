@@ -394,8 +394,8 @@ def room(assessment: Assessment, share: float, signal: Signal, **over: Any) -> f
 
 
 def own_losses(side: Side, pips: float) -> Any:
-    """What one lot of the trade loses on the same days, by the reading of windows."""
-    return stop_trade_losses(path_of(SEEDS["EURUSD"]), side, pips / 10_000, 1) * UNIT
+    """What one lot of the trade loses on the same days, by the reading of windows; it gains nothing."""
+    return np.maximum(stop_trade_losses(path_of(SEEDS["EURUSD"]), side, pips / 10_000, 1) * UNIT, 0.0)
 
 
 @pytest.mark.parametrize("side", SIDES)
@@ -462,18 +462,24 @@ def test_a_hedge_of_the_book_has_more_room_than_its_double() -> None:
     assert hedge is None or hedge > double
 
 
-def test_a_pending_trade_never_counts_as_a_hedge() -> None:
-    # Of 0.5 lots: half of what is open, so that a trade at the market would make the book safer.
-    signal = asked("sell", confidence=100.0)
-    pending = dataclasses.replace(signal, order="pending", entry=1.1)
+@pytest.mark.parametrize("order", ["market", "pending"])
+def test_a_trade_is_no_hedge_before_the_terminal_shows_it(order: Any) -> None:
+    # Of 0.5 lots: half of what is open. Until it is filled nothing is gained, and the book must be within its budget.
+    signal = dataclasses.replace(asked("sell", confidence=100.0), order=order, entry=1.1)
     assessment = one_long(4.0)
     policy, budget = allowing(assessment, 1.01)
-    assert room(assessment, 1.01, signal) is None
-    decision = size(pending, moment(assessment, "sell"), policy)
+    decision = size(signal, moment(assessment, "sell"), policy)
     lots = cap_of(decision, "portfolio_shortfall").lots
     assert lots is not None
-    losses, promised = portfolio(assessment, "sell").losses, np.maximum(own_losses("sell", 50.0), 0.0)
-    assert expected_shortfall(losses + lots * promised, 0.95) == pytest.approx(budget)
+    losses = portfolio(assessment, "sell").losses
+    assert expected_shortfall(losses + lots * own_losses("sell", 50.0), 0.95) == pytest.approx(budget)
+
+
+@pytest.mark.parametrize(("minutes", "joint"), [(1, True), (1_440, True), (1_441, False), (28_800, False)])
+def test_scenarios_of_one_day_are_for_trades_of_one_day(minutes: int, joint: bool) -> None:
+    signal, assessment = asked(confidence=100.0, horizon_minutes=minutes), two_positions()
+    decision = size(signal, moment(assessment, "buy"), allowing(assessment, 1.02)[0])
+    assert ("joint tail" in cap_of(decision, "portfolio_shortfall").detail) == joint
 
 
 def test_the_audit_multiplies_what_the_trade_loses_on_each_day() -> None:
@@ -483,26 +489,9 @@ def test_the_audit_multiplies_what_the_trade_loses_on_each_day() -> None:
     own = own_losses("buy", 50.0)
     lots = cap_of(decision, "portfolio_shortfall").lots
     assert lots is not None
-    doubled = portfolio(assessment, "buy").losses + lots * np.where(own > 0, 2 * own, own)
+    doubled = portfolio(assessment, "buy").losses + lots * 2 * own
     assert expected_shortfall(doubled, 0.95) == pytest.approx(budget)
     assert decision.lots < size(signal, moment(assessment, "buy"), policy).lots
-
-
-def test_a_target_ends_the_gain_in_the_portfolio_too() -> None:
-    # A hedge with a near target saves less on the days when the book loses, so that there is no room for as much.
-    signal = asked("sell", 20.0, confidence=100.0, max_lots=0.1)
-    assessment = one_long(4.0)
-    days, money = days_of_all()["EURUSD"].sell, UNIT
-    for target in (1.05, 1.097):
-        aimed = dataclasses.replace(signal, take_profit=target)
-        decision = size(aimed, moment(assessment, "sell"), allowing(assessment, 1.05)[0])
-        detail = cap_of(decision, "portfolio_shortfall").detail
-        gain = (1.1 - target) * money
-        own = np.maximum(np.where(days.reached >= 0.002, np.maximum(days.landing, 0.002), days.close) * money, -gain)
-        losses = portfolio(assessment, "sell").losses
-        lots = decision.lots
-        added = expected_shortfall(losses + lots * own, 0.95) - expected_shortfall(losses, 0.95)
-        assert f"{added:.2f} more with {lots:.4f} lots" in detail
 
 
 def test_what_nobody_knows_leaves_nothing() -> None:
