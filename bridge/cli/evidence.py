@@ -56,7 +56,14 @@ def draw_evidence(console: Console, evidence: Evidence, ages: Ages) -> None:
 
 def _performance(snapshot: Snapshot) -> str:
     performance = snapshot.account.performance
-    return f"{performance.trades} looked at, {performance.wins} won"
+    parts = [f"{performance.trades} looked at, {performance.wins} won"]
+    if performance.trades:
+        parts.append(f"{money(performance.mean)} on average")
+    if performance.profit_factor is not None:
+        parts.append(f"profit factor {performance.profit_factor:.2f}")
+    if performance.sharpe is not None:
+        parts.append(f"Sharpe ratio {performance.sharpe:.2f} a trade")
+    return ", ".join(parts)
 
 
 def _statistics(snapshot: Snapshot, ages: Ages) -> str:
@@ -70,6 +77,8 @@ def _statistics(snapshot: Snapshot, ages: Ages) -> str:
         parts.append(f"daily ATR at percentile {stats.atr_percentile:.0f}")
     if stats.regime is not None:
         parts.append(stats.regime)
+    tail = stats.measured
+    parts.append("assumed tail" if tail is None else f"tail measured on {tail.buy.rows[-1].windows} daily paths")
     return ", ".join(parts)
 
 
