@@ -12,7 +12,7 @@ from sizing.policy import Policy
 from sizing.snapshot import Floats, Side, TailModel
 from sizing.stats.shortfall import expected_shortfall, value_at_risk
 from sizing.stats.tail import TailFigures, assumed_tail, careful_shortfall, measured_tail, shortfall
-from sizing.stats.windows import Moves, step, stop_trade_losses
+from sizing.stats.windows import Moves, stop_trade_losses
 
 _WORST = 5
 _TIE = 1e-9
@@ -103,7 +103,8 @@ def _worst(case: Case, side: Side) -> list[WorstDay]:
     path = case.path
     if path is None:
         return []
-    losses, ran = stop_trade_losses(path, side, case.stop), step(path, side, 0).reached
+    # How far the day ran then, though scaled to now it may be more than the whole price.
+    losses, ran = stop_trade_losses(path, side, case.stop), -path.low if side == "buy" else path.high
     order = np.lexsort((ran, losses))[::-1][:_WORST]
     return [
         WorstDay(
