@@ -6,7 +6,6 @@ from importlib.metadata import version
 from typing import Annotated, NoReturn
 
 import typer
-from rich.text import Text
 
 from bridge.cli.audit import audit
 from bridge.cli.bench import bench
@@ -16,14 +15,14 @@ from bridge.cli.demo import demo
 from bridge.cli.explain import explain
 from bridge.cli.keys import keys
 from bridge.cli.market import sample_market_command
+from bridge.cli.output import FAILURE_EXIT, complain, lost_output
 from bridge.cli.risk import risk
-from bridge.cli.screen import BAD, screen
 from bridge.cli.serve import serve
 from bridge.cli.size import size
 from bridge.cli.status import status
 from bridge.errors import ConfigError, LotbridgeError
 
-USAGE_EXIT, FAILURE_EXIT, INTERRUPTED_EXIT = 2, 1, 130
+USAGE_EXIT, INTERRUPTED_EXIT = 2, 130
 
 app = typer.Typer(
     name="lotbridge",
@@ -72,10 +71,21 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         # A console that lacks a letter of a path or a symbol shows a question mark instead.
         getattr(stream, "reconfigure", lambda **_: None)(errors="replace")
     try:
-        app(args=None if arguments is None else list(arguments), prog_name="lotbridge")
+        code = _run(None if arguments is None else list(arguments))
+        sys.stdout.flush()
+    except OSError as fault:
+        code = lost_output(fault)
+    sys.exit(code)
+
+
+def _run(arguments: list[str] | None) -> int | str | None:
+    try:
+        app(args=arguments, prog_name="lotbridge")
+    except SystemExit as ended:
+        return ended.code
     except LotbridgeError as error:
-        screen(stderr=True).print(Text(f"Error: {error}", style=BAD), soft_wrap=True)
-        sys.exit(USAGE_EXIT if isinstance(error, ConfigError) else FAILURE_EXIT)
+        complain(str(error))
+        return USAGE_EXIT if isinstance(error, ConfigError) else FAILURE_EXIT
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED_EXIT)
-    sys.exit(0)
+        return INTERRUPTED_EXIT
+    return 0

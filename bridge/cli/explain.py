@@ -1,19 +1,15 @@
 """`lotbridge explain`: a past decision from the journal, recomputed and compared."""
 
 import re
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 from rich.console import Console
 
-from bridge.cli import folders, options
+from bridge.cli import options
 from bridge.cli.evidence import draw_evidence, draw_request
-from bridge.cli.folders import find_config, settings_of
+from bridge.cli.journals import find_journal, opened
 from bridge.cli.screen import BAD, GOOD, QUIET, line, lots_of, minute_utc, money, print_json, screen, show, table, utc
 from bridge.cli.waterfall import draw
 from bridge.errors import JournalError
@@ -22,7 +18,6 @@ from bridge.journal.records import Entry
 from bridge.protocol.codes import CODES
 from bridge.protocol.messages import SizeReply
 from bridge.recompute import Recomputed, recompute
-from bridge.settings import load
 
 _KEY = re.compile(r"[dr]?(\d{1,18})", re.ASCII)
 
@@ -47,7 +42,8 @@ def explain(
     """
     if decision is not None and last is not None:
         raise typer.BadParameter("Either a decision or --last, not both.", param_hint="--last")
-    with _opened(_journal(config, journal)) as reader:
+    path = find_journal(config)[0] if journal is None else journal
+    with opened(path, named=journal is not None) as reader:
         if last is not None:
             _list(reader.latest("size", last), as_json)
             return
@@ -59,25 +55,6 @@ def explain(
         _show(screen(), entry, result)
     if result.evidence is not None and not result.identical:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[JournalReader]:
-    try:
-        with closing(JournalReader(path)) as reader:
-            yield reader
-    except sqlite3.Error as fault:
-        raise JournalError(f"The journal {path} cannot be read: {fault}.") from fault
-
-
-def _journal(config: Path | None, journal: Path | None) -> Path:
-    """The journal that was named, else the configured one, else the sample's."""
-    if journal is not None:
-        return journal
-    folder = find_config(config)
-    if folder is not None:
-        return load(folder).journal.path
-    return folders.sample_journal() if folders.sample_journal().is_file() else settings_of(None).journal.path
 
 
 def _find(reader: JournalReader, key: str | None) -> Entry:

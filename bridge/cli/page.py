@@ -2,7 +2,8 @@
 
 from rich.console import Console
 
-from bridge.cli.screen import NOTE, QUIET, facts, line, show, table
+from bridge.cli.screen import NOTE, QUIET, facts, line
+from bridge.cli.sheet import draw_sheet
 from bridge.report.page import Facts, Page, Sheet, Text
 
 _STYLES = {"plain": "", "strong": "bold", "warning": f"bold {NOTE}", "quiet": QUIET}
@@ -18,16 +19,4 @@ def draw_page(console: Console, page: Page) -> None:
             case Facts(rows):
                 facts(console, list(rows))
             case Sheet():
-                _draw_sheet(console, part)
-
-
-def _draw_sheet(console: Console, sheet: Sheet) -> None:
-    made = table(console, *sheet.columns)
-    for place in sheet.right:
-        made.columns[place].justify = "right"
-    for place in {0, *sheet.right}:  # names and numbers stay whole; words may wrap
-        made.columns[place].no_wrap = True
-    made.title, made.title_justify, made.title_style = sheet.title, "left", "bold"
-    for row in sheet.rows:
-        made.add_row(*row)
-    show(console, made)
+                draw_sheet(console, part)

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 from rich.box import SIMPLE_HEAD, Box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +22,8 @@ GOOD, BAD, NOTE, QUIET = "green", "red", "yellow", "dim"
 _PLAIN_HEAD = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 _BEYOND_COUNTING = 1e9
 _DECIMALS = Decimal("0.0001")
+_LEAST_VALUE = 24
+"""Columns that a fact's value must have beside its name."""
 
 
 def screen(*, stderr: bool = False) -> Console:
@@ -45,7 +48,12 @@ def show(console: Console, made: Table) -> None:
 
 
 def facts(console: Console, rows: list[tuple[str, str]]) -> None:
-    """Lines of a name and a value, the values below each other."""
+    """Lines of a name and a value, the values below each other, or each below its name where the console is narrow."""
+    if console.width < max((cell_len(name) for name, _ in rows), default=0) + _LEAST_VALUE:
+        for name, value in rows:
+            line(console, name, "bold")
+            line(console, value)
+        return
     made = Table.grid(padding=(0, 2))
     made.add_column(style="bold", no_wrap=True)
     made.add_column(overflow="fold")
@@ -57,6 +65,11 @@ def facts(console: Console, rows: list[tuple[str, str]]) -> None:
 def line(console: Console, text: str, style: str = "", *, wrap: bool = True) -> None:
     """One line, or as many as it takes. Without `wrap` it stays whole: paths and commands are there to be copied."""
     console.print(Text(text, style=style), soft_wrap=not wrap)
+
+
+def note(text: str) -> None:
+    """One quiet line on standard error, where it disturbs no output."""
+    line(screen(stderr=True), text, QUIET, wrap=False)
 
 
 def lines(console: Console, *texts: str) -> None:

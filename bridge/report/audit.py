@@ -1,7 +1,7 @@
 """Were the forecasts right? What the journal says of each symbol's, and what history would have said."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -78,17 +78,22 @@ def _journal_row(key: tuple[int, str], outcomes: list[Outcome], pending: int, po
 # From history --------------------------------------------------------------------------------------------------------
 
 
-def history_audit(source: str, bars: Mapping[str, BarSeries], policy: Policy, symbol: str | None = None) -> Audited:
+def history_audit(
+    source: str,
+    bars: Mapping[str, BarSeries],
+    policy: Policy,
+    symbol: str | None = None,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> Audited:
     """The forecasts replayed over every symbol's bars. Raises ReportError for a symbol that is not there."""
     if symbol is not None and symbol not in bars:
         raise ReportError(f"No bars of {symbol} in {source}; there are {', '.join(sorted(bars))}.")
     names = sorted(bars) if symbol is None else [symbol]
-    found = [
-        _walk(name, path, side, stop, policy)
-        for name, path in ((name, moves(bars[name])) for name in names)
-        for stop in (None, WALK_STOP)
-        for side in _SIDES
-    ]
+    found = []
+    for done, name in enumerate(names):
+        progress(done, len(names))
+        path = moves(bars[name])
+        found += [_walk(name, path, side, stop, policy) for stop in (None, WALK_STOP) for side in _SIDES]
     return _audited("history", source, "volatilities of the day", found)
 
 

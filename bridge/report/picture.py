@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bridge.report.errors import ReportError
+from bridge.report.errors import ReportError, how_to_install
 from bridge.report.html import html_page
 from bridge.report.page import Page
 
@@ -43,7 +43,7 @@ def demand_place(path: Path) -> None:
     if path.suffix.lower() not in SUFFIXES:
         raise ReportError(f"{path} is none of {', '.join(SUFFIXES)}; name the plot accordingly.")
     if importlib.util.find_spec("matplotlib") is None:
-        raise ReportError('A plot needs the extra "plot": pip install "lotbridge[plot]"')
+        raise ReportError(f'A plot needs the extra "plot": {how_to_install("plot")}')
     if path.is_dir():
         raise ReportError(f"{path} is a folder; name a file in it.")
     try:

@@ -1,14 +1,17 @@
 """What a stop trade on one symbol loses in its worst days, worked out from its daily bars."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
 from bridge.market.recording import TIMEFRAME_MS, BarSeries
+from bridge.report.case import Case
 from bridge.report.correlation_row import correlation_row
 from bridge.report.errors import ReportError
+from bridge.report.page import counted
 from bridge.report.risk_report import History, RiskReport, RiskSeries, Volatility
-from bridge.report.risk_sides import Case, side_risk
+from bridge.report.risk_sides import side_risk
 from bridge.report.sources import Source
 from bridge.statistics import DAILY, HISTORY, DailyFigures, daily_figures
 from sizing.policy import Policy
@@ -22,6 +25,8 @@ _SIDES: tuple[Side, ...] = ("buy", "sell")
 _GAP_MS = 4 * TIMEFRAME_MS[DAILY]
 """Longer than a weekend with a holiday."""
 _MOST_DIGITS = 6
+_LEAST = 1e-5
+"""Of the price: a stop or a daily move below that is none."""
 
 
 class Wish(NamedTuple):
@@ -48,7 +53,9 @@ def risk_of(source: Source, wish: Wish) -> tuple[RiskReport, RiskSeries]:
         interval=policy.tail.interval,
         days=case.days,
         min_history=policy.tail.min_history,
-        history=_history(source.label, bars),
+        stop_given=wish.stop is not None,
+        request_stop=_request_stop(policy),
+        history=_history(source.label, bars, case.stop),
         volatility=_volatility(case),
         sides=[each for each, _ in sides],
         correlations=correlation_row(source, wish.symbol),
@@ -58,23 +65,38 @@ def risk_of(source: Source, wish: Wish) -> tuple[RiskReport, RiskSeries]:
 
 
 def _stop(wish: Wish, bars: BarSeries, figures: DailyFigures, policy: Policy) -> float:
-    close = float(bars.close[-1])
     if wish.stop is None:
-        if figures.atr is None:
-            raise ReportError(
-                f"{wish.symbol} has no daily ATR: its {len(bars)} bars are too few, or do not move. Give --stop."
-            )
-        return policy.stop.atr_multiple * figures.atr
-    if wish.stop >= close:
-        raise ReportError(f"--stop {wish.stop:g} is a distance in price, and {wish.symbol} closed at {close:.10g}.")
+        return _usual_stop(wish.symbol, bars, figures, policy)
+    close = float(bars.close[-1])
+    if not _LEAST * close <= wish.stop < close:
+        problem = "more than the price" if wish.stop >= close else "less than a thousandth of a percent of the price"
+        raise ReportError(
+            f"--stop {wish.stop:g} is {problem}: {wish.symbol} closed at {close:.10g}. Give a distance in price."
+        )
     return wish.stop
+
+
+def _usual_stop(symbol: str, bars: BarSeries, figures: DailyFigures, policy: Policy) -> float:
+    stop = policy.stop.atr_multiple * (figures.atr or 0.0)
+    if len(bars) <= policy.stop.atr_period:
+        raise ReportError(f"{symbol} has no daily ATR: its {counted(len(bars), 'bar')} are too few. Give --stop.")
+    if stop < _LEAST * float(bars.close[-1]):
+        raise ReportError(
+            f"{symbol} moves by less than a thousandth of a percent a day: too little for a stop in ATRs. Give --stop."
+        )
+    return stop
+
+
+def _request_stop(policy: Policy) -> str | None:
+    rule = policy.stop
+    return f"{rule.atr_multiple:g} ATR of {rule.atr_timeframe}" if rule.atr_stop else None
 
 
 def _days(wish: Wish, policy: Policy) -> int:
     return days_of(policy.cost.horizon_minutes) if wish.days is None else wish.days
 
 
-def _history(label: str, bars: BarSeries) -> History:
+def _history(label: str, bars: BarSeries, stop: float) -> History:
     steps = np.diff(bars.time_ms)
     gaps = int(np.count_nonzero(steps > _GAP_MS))
     longest = int(np.argmax(steps)) if gaps else 0
@@ -86,14 +108,14 @@ def _history(label: str, bars: BarSeries) -> History:
         gaps=gaps,
         longest_gap_ms=(int(bars.time_ms[longest]), int(bars.time_ms[longest + 1])) if gaps else None,
         last_close=float(bars.close[-1]),
-        digits=_digits(bars.close),
+        digits=_digits(bars.close, stop),
     )
 
 
-def _digits(close: Floats) -> int:
-    """Decimals of the newest closes, as far as a broker quotes them."""
+def _digits(close: Floats, stop: float) -> int:
+    """Decimals of the newest closes, as far as a broker quotes them; more where the stop has none of them."""
     texts = (f"{value:.{_MOST_DIGITS}f}".rstrip("0") for value in close[-50:].tolist())
-    return max(len(text.partition(".")[2]) for text in texts)
+    return max(math.ceil(-math.log10(stop)) + 1, *(len(text.partition(".")[2]) for text in texts))
 
 
 def _volatility(case: Case) -> Volatility:
@@ -106,7 +128,14 @@ def _volatility(case: Case) -> Volatility:
         lookback=case.policy.volatility.lookback,
         regime=None if percentile is None else volatility_regime(percentile, case.policy.volatility.percentiles),
         market=case.figures.regime,
+        flat=_flat(case),
     )
+
+
+def _flat(case: Case) -> bool:
+    if case.path is None:
+        return len(case.bars) > WARM_UP + 1 and float(np.ptp(case.bars.close[-WARM_UP:])) < _LEAST * case.close
+    return _now(case.path) < _LEAST
 
 
 def _now(path: Moves) -> float:

@@ -165,10 +165,20 @@ def _shares(name: str, samples: list[Sample | None], field: str) -> tuple[str, .
 
 
 def _footnotes(report: RiskReport) -> list[str]:
-    every = _every_counted(report)
-    sources = dict.fromkeys(f"{each.source.replace(f' {each.when}', '')} {each.when}".strip() for each in every)
-    taken = "" if every[0].assumed else ", the upper end of an interval,"
-    return [f"What sizing takes{taken} rests on {' and '.join(sources)}.", _COSTS]
+    taken = "" if _every_counted(report)[0].assumed else ", the upper end of an interval,"
+    by_side = {side.side: " and ".join(dict.fromkeys(map(_basis, side.counted))) for side in report.sides}
+    if len(set(by_side.values())) == 1:
+        basis = f"on {next(iter(by_side.values()))}"
+    else:
+        basis = "; ".join(f"for a {side} on {text}" for side, text in by_side.items())
+    return [f"What sizing takes{taken} rests {basis}.", _COSTS]
+
+
+def _basis(counted: Counted) -> str:
+    """What a figure of sizing rests on, with the kind of days at its end."""
+    if not counted.when:
+        return counted.source
+    return f"{counted.source.replace(f' {counted.when}', '')} {counted.when}"
 
 
 # Days and correlations -----------------------------------------------------------------------------------------------

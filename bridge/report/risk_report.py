@@ -11,6 +11,9 @@ from sizing.snapshot import Floats, Side
 
 End = Literal["gap", "stop", "close"]
 When = Literal["", "within the week", "over a weekend"]
+Decided = Literal["assumed", "assumed gap", "interval", "table"]
+"""An assumed gap because there is no history, or one that counts beside it; the upper end of an interval; or more than
+that, by the care of the table of stops."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,8 @@ class Volatility:
     lookback: int
     regime: str | None
     market: str | None
+    flat: bool
+    """Enough bars, but they move by less than a thousandth of a percent a day now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +81,16 @@ class Counted:
     when: When
     shortfall: Amount
     source: str
-    assumed: bool
+    basis: str
+    """The paths or the assumption it rests on."""
+    decided: Decided
+    upper: Amount | None = None
+    """Upper end of the interval of those paths, at this very stop."""
+
+    @property
+    def assumed(self) -> bool:
+        """Not measured at all."""
+        return self.decided == "assumed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +125,10 @@ class RiskReport:
     interval: float
     days: int
     min_history: int
+    stop_given: bool
+    """By --stop; else it is the policy's multiple of the daily ATR."""
+    request_stop: str | None
+    """What a request without a stop gets; None if it is refused."""
     history: History
     volatility: Volatility
     sides: list[SideRisk]

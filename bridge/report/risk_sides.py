@@ -1,41 +1,17 @@
 """What one side of a stop trade loses: in history, as sizing counts it, and on its worst days."""
 
-from typing import NamedTuple
-
 import numpy as np
 
-from bridge.market.recording import BarSeries
+from bridge.report.case import Case
+from bridge.report.counted import counted
 from bridge.report.interval import shortfall_interval
-from bridge.report.risk_report import Amount, Counted, End, Sample, SideRisk, When, WorstDay
-from bridge.statistics import DailyFigures, market_stats
-from sizing.policy import Policy
-from sizing.snapshot import Floats, Side, TailModel
+from bridge.report.risk_report import End, Sample, SideRisk, WorstDay
+from sizing.snapshot import Floats, Side
 from sizing.stats.shortfall import expected_shortfall, value_at_risk
-from sizing.stats.tail import TailFigures, assumed_tail, careful_shortfall, measured_tail, shortfall
 from sizing.stats.windows import Moves, stop_trade_losses
 
 _WORST = 5
 _TIE = 1e-9
-
-
-class Case(NamedTuple):
-    """One symbol and one trade, whichever the side."""
-
-    bars: BarSeries
-    path: Moves | None
-    figures: DailyFigures
-    policy: Policy
-    stop: float
-    days: int
-
-    def amount(self, price: float) -> Amount:
-        """A loss in its three units."""
-        return Amount(price=price, stops=price / self.stop, percent=price / self.close * 100)
-
-    @property
-    def close(self) -> float:
-        """The last one."""
-        return float(self.bars.close[-1])
 
 
 def side_risk(case: Case, side: Side) -> tuple[SideRisk, Floats | None]:
@@ -46,7 +22,7 @@ def side_risk(case: Case, side: Side) -> tuple[SideRisk, Floats | None]:
         stop=case.amount(case.stop),
         stop_atrs=None if case.figures.atr is None else case.stop / case.figures.atr,
         sample=None if losses is None else _sample(case, losses),
-        counted=_counted(case, side),
+        counted=counted(case, side, losses),
         worst=_worst(case, side),
     )
     return found, losses
@@ -75,29 +51,6 @@ def _sample(case: Case, losses: Floats) -> Sample:
     )
 
 
-def _counted(case: Case, side: Side) -> list[Counted]:
-    """What sizing takes: measured, in the week and over a weekend where they differ; else assumed."""
-    tail, model = case.figures.tail, _assumed_gap(case)
-    if tail is None:
-        price = shortfall(case.stop, model.gap_probability, model.gap_excess, case.policy.tail.level)
-        return [Counted(when="", shortfall=case.amount(price), source=model.source, assumed=True)]
-    week, weekend = (measured_tail(tail, side, case.stop, case.days, weekend=crosses) for crosses in (False, True))
-    if week == weekend:
-        return [_measured(case, model, "", week)]
-    return [_measured(case, model, "within the week", week), _measured(case, model, "over a weekend", weekend)]
-
-
-def _assumed_gap(case: Case) -> TailModel:
-    stats = market_stats(None, case.bars, case.policy, case.figures)
-    return assumed_tail(case.policy.tail, stats, case.close)
-
-
-def _measured(case: Case, model: TailModel, when: When, found: TailFigures) -> Counted:
-    """As `sizing.risk` does it, without costs: the table's figure, or what the assumed gap still counts beside it."""
-    price, source = careful_shortfall(found, model, case.stop, 0.0, case.policy.tail)
-    return Counted(when=when, shortfall=case.amount(price), source=source, assumed=False)
-
-
 def _worst(case: Case, side: Side) -> list[WorstDay]:
     """The days whose loss, scaled to now, is largest for a trade of one day; of equal ones those that ran farthest."""
     path = case.path
@@ -116,6 +69,11 @@ def _worst(case: Case, side: Side) -> list[WorstDay]:
         )
         for row in order.tolist()
     ]
+
+
+def _ran(path: Moves, side: Side) -> Floats:
+    """How far each day ran against the side, in volatilities of then: what happened, whatever is possible now."""
+    return -np.minimum(path.low, path.open) if side == "buy" else np.maximum(path.high, path.open)
 
 
 def _end(loss: float, stop: float) -> End:

@@ -6,11 +6,15 @@ from typing import NamedTuple
 
 from bridge.app import open_market
 from bridge.errors import ConfigError, MarketError
-from bridge.history import history_folder, kept_symbols, read_kept
+from bridge.history import history_folder, read_all, read_kept
 from bridge.market.recording import BarSeries
 from bridge.report.bars_file import read_bars
 from bridge.settings import AccountSettings, Settings
 from bridge.statistics import DAILY
+
+
+class NothingKeptError(MarketError):
+    """No daemon has left bars yet."""
 
 
 class Source(NamedTuple):
@@ -19,6 +23,8 @@ class Source(NamedTuple):
     label: str
     bars: dict[str, BarSeries]
     account: AccountSettings
+    notes: tuple[str, ...] = ()
+    """What was left out, one sentence each."""
 
     def series(self, symbol: str) -> BarSeries:
         """A symbol's bars. Raises MarketError that lists what is there."""
@@ -42,26 +48,30 @@ def from_sample(account: AccountSettings, progress: Callable[[str], None]) -> So
 
 
 def from_daemon(settings: Settings, symbol: str, login: int | None) -> Source:
-    """The bars that the daemon keeps for the account that has the symbol. Raises ConfigError or MarketError."""
+    """The bars that the daemon keeps for the account that has the symbol. Raises ConfigError or MarketError.
+
+    Damaged files of other symbols are left out and noted.
+    """
     accounts = settings.accounts if login is None else (account_of(settings, login),)
-    folders = {account.login: history_folder(settings.journal.path, account.login) for account in accounts}
-    kept = {name: kept_symbols(folder) for name, folder in folders.items()}
-    if not any(kept.values()):
-        raise MarketError(
-            f"The daemon has kept no bars yet in {' or '.join(map(str, folders.values()))}. Start it and let the "
-            "terminal report, or name a file with --bars."
+    folders = [history_folder(settings.journal.path, account.login) for account in accounts]
+    kept = [read_all(folder) for folder in folders]
+    if not any(each.bars or each.faults for each in kept):
+        raise NothingKeptError(
+            f"The daemon has kept no bars yet in {' or '.join(map(str, folders))}. Start it and let the terminal "
+            "report, or name a file with --bars."
         )
-    having = [account for account in accounts if symbol in kept[account.login]]
+    for folder in folders:
+        read_kept(folder, symbol)  # says what is wrong with the symbol's own file
+    having = [(account, each) for account, each in zip(accounts, kept, strict=True) if symbol in each.bars]
     if len(having) > 1:
-        logins = ", ".join(str(account.login) for account in having)
+        logins = ", ".join(str(account.login) for account, _ in having)
         raise ConfigError(f"Several accounts keep bars of {symbol}: {logins}. Say which with --account.")
     if not having:
-        there = sorted({name for names in kept.values() for name in names})
-        raise MarketError(f"The daemon keeps no bars of {symbol}; it keeps those of {', '.join(there)}.")
-    folder = folders[having[0].login]
-    found = {name: read_kept(folder, name) for name in kept[having[0].login]}
-    bars = {name: series for name, series in found.items() if series is not None and len(series)}
-    return Source(f"the daemon's bars of account {having[0].login}", bars, having[0])
+        there = ", ".join(sorted({name for each in kept for name in each.bars})) or "none that can be read"
+        raise MarketError(f"The daemon keeps no bars of {symbol}; it keeps those of {there}.")
+    account, (bars, faults) = having[0]
+    notes = tuple(f"Left out: {fault}" for fault in faults)
+    return Source(f"the daemon's bars of account {account.login}", bars, account, notes)
 
 
 def account_of(settings: Settings, login: int | None) -> AccountSettings:

@@ -165,7 +165,7 @@ def test_too_little_history_is_said_plainly(run: Run, tmp_path: Path) -> None:
         (("--stop", "nan"), 2, "--stop"),
         (("--days", "0"), 2, "--days"),
         (("--side", "long"), 2, "--side"),
-        (("--stop", "50"), 1, "is a distance in price"),
+        (("--stop", "50"), 1, "is more than the price"),
         (("--account", "3"), 2, "--account"),
         (("--plot", "plot.pdf"), 1, "none of .png, .svg, .html"),
         (("--plot", "missing/plot.png"), 1, "cannot be written"),

@@ -125,3 +125,21 @@ def test_real_bars_are_read_whole() -> None:
     read = read_bars(EJTRADER, "none")
     assert len(read) == 12
     assert {len(bars) for bars in read.values()} == {2400}
+
+
+# What MetaTrader writes ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<DATE>\t<OPEN>\t<HIGH>\t<LOW>\t<CLOSE>\t<TICKVOL>\t<VOL>\t<SPREAD>\n"
+        "2024.03.04\t1\t2\t1\t2\t9\t0\t3\n2024.03.05\t2\t3\t1\t1\t9\t0\t3\n",
+        "time;open;high;low;close\n2024-03-04;1;2;1;2\n2024-03-05;2;3;1;1\n",
+    ],
+    ids=["export", "semicolons"],
+)
+def test_what_metatrader_and_spreadsheets_export_is_read(tmp_path: Path, text: str) -> None:
+    read, plain = (read_bars(write(tmp_path, each), "X")["X"] for each in (text, HEADER + ROWS))
+    for column in ("time_ms", "open", "high", "low", "close"):
+        assert getattr(read, column).tolist() == getattr(plain, column).tolist()

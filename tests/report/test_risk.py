@@ -119,7 +119,7 @@ def test_without_any_volatility_there_is_nothing_to_scale() -> None:
 def test_a_stop_must_be_one() -> None:
     with pytest.raises(ReportError, match="no daily ATR: its 10 bars are too few"):
         report(Wish("X"), X=zigzag(10))
-    with pytest.raises(ReportError, match="--stop 50 is a distance in price, and X closed at 1"):
+    with pytest.raises(ReportError, match="--stop 50 is more than the price: X closed at 1"):
         report(Wish("X", stop=50.0), X=zigzag(DAYS))
 
 
