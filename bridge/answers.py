@@ -11,7 +11,7 @@ from bridge.journal.records import AccountPart, CorrelationPart, DaysPart, Input
 from bridge.journal.store import Journal
 from bridge.protocol import messages as wire
 from bridge.protocol.codec import ProtocolError
-from bridge.replies import NO_AGES, ages_of, signal_of, size_reply
+from bridge.replies import NO_AGES, ages_of, ok, signal_of, size_reply
 from bridge.terminal.feed import FeedConflict, FeedError, FeedTerminal
 from sizing import gates
 from sizing.audit import Forecast
@@ -154,7 +154,7 @@ def reservation_reply(
 ) -> wire.ReservationReply:
     """What became of a reservation."""
     kind = "fill" if isinstance(request, wire.FillRequest) else "release"
-    return wire.ReservationReply(**_ok(kind, request, now_ms), reservation=reservation.id, state=reservation.state)
+    return wire.ReservationReply(**ok(kind, request.id, now_ms), reservation=reservation.id, state=reservation.state)
 
 
 def feed(request: wire.SnapshotRequest, desk: Desk, now_ms: int, refresh_s: float) -> bool:
@@ -179,12 +179,12 @@ def feed(request: wire.SnapshotRequest, desk: Desk, now_ms: int, refresh_s: floa
 
 def snapshot_reply(request: wire.SnapshotRequest, resync: bool, now_ms: int) -> wire.SnapshotReply:
     """Whether the feed must start over."""
-    return wire.SnapshotReply(**_ok("snapshot", request, now_ms), resync=resync)
+    return wire.SnapshotReply(**ok("snapshot", request.id, now_ms), resync=resync)
 
 
 def ping_reply(request: wire.PingRequest, now_ms: int) -> wire.Reply:
     """A sign of life."""
-    return wire.Reply(**_ok("ping", request, now_ms))
+    return wire.Reply(**ok("ping", request.id, now_ms))
 
 
 def status_reply(request: wire.StatusRequest, desk: Desk, now_ms: int) -> wire.StatusReply:
@@ -194,7 +194,7 @@ def status_reply(request: wire.StatusRequest, desk: Desk, now_ms: int) -> wire.S
     firm = None if view is None else desk.firm_state(view, now_ms)
     quotes = [quote for name in desk.terminal.symbol_names() if (quote := desk.terminal.quote(name)) is not None]
     return wire.StatusReply(
-        **_ok("status", request, now_ms),
+        **ok("status", request.id, now_ms),
         account=desk.login,
         equity=None if view is None else view.account.equity,
         balance=None if view is None else view.account.balance,
@@ -286,15 +286,3 @@ def _part_numbers(snapshot: Snapshot, desk: Desk, journal: Journal) -> PartNumbe
     )
     desk.part_numbers[name] = pieces, numbers
     return numbers
-
-
-def _ok(kind: str, request: wire.Request, now_ms: int) -> dict[str, Any]:
-    return {
-        "v": wire.PROTOCOL_VERSION,
-        "type": kind,
-        "id": request.id,
-        "status": "ok",
-        "code": None,
-        "message": None,
-        "server_ms": now_ms,
-    }

@@ -5,9 +5,9 @@ every message, and the service checks which accounts it may ask for.
 """
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Container
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, NamedTuple
 
 import zmq
 import zmq.auth
@@ -19,6 +19,16 @@ from bridge.settings import AuthSettings
 _DOMAIN = "lotbridge"
 
 
+class Permit(NamedTuple):
+    """The accounts a user may ask for, and whether they may lift halts and set anchors."""
+
+    accounts: frozenset[int]
+    control: bool = False
+
+
+_NOTHING = Permit(frozenset())
+
+
 class Authentication:
     """What a server needs of the auth settings. Use as a context manager: it owns the authenticator's thread."""
 
@@ -27,7 +37,9 @@ class Authentication:
         self._context = context
         self._stack = ExitStack()
         # CURVE clients are known by their key, PLAIN clients by their name.
-        self._accounts = {user.public_key or user.name: frozenset(user.accounts) for user in settings.users}
+        self._permits = {
+            user.public_key or user.name: Permit(frozenset(user.accounts), user.may_control) for user in settings.users
+        }
 
     def __enter__(self) -> "Authentication":
         if self._settings.mechanism == "null":
@@ -39,7 +51,7 @@ class Authentication:
             passwords = {user.name: user.password or "" for user in self._settings.users}
             authenticator.configure_plain(domain=_DOMAIN, passwords=passwords)
         else:
-            authenticator.configure_curve_callback(domain=_DOMAIN, credentials_provider=_KnownKeys(self._accounts))
+            authenticator.configure_curve_callback(domain=_DOMAIN, credentials_provider=_KnownKeys(self._permits))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -53,11 +65,11 @@ class Authentication:
         return self._secure
 
     @property
-    def permissions(self) -> Callable[[str | None], Collection[int]] | None:
-        """The accounts of an authenticated user; None where nobody is asked."""
+    def permissions(self) -> Callable[[str | None], Permit] | None:
+        """What an authenticated user may do; None where nobody is asked."""
         if self._settings.mechanism == "null":
             return None
-        return lambda user: self._accounts.get(user or "", frozenset())
+        return lambda user: self._permits.get(user or "", _NOTHING)
 
     def _secure(self, socket: "zmq.Socket[bytes]") -> None:
         socket.setsockopt_string(zmq.ZAP_DOMAIN, _DOMAIN)
@@ -71,12 +83,12 @@ class Authentication:
 class _KnownKeys:
     """Accepts the public keys of the settings (Z85 text)."""
 
-    def __init__(self, accounts: dict[str, frozenset[int]]) -> None:
-        self._accounts = accounts
+    def __init__(self, known: Container[str]) -> None:
+        self._known = known
 
     def callback(self, _domain: str, key: bytes) -> bool:
         """Whether a client's key, as Z85 bytes, is known."""
-        return key.decode("ascii", "replace") in self._accounts
+        return key.decode("ascii", "replace") in self._known
 
 
 def _secret_key(settings: AuthSettings) -> bytes:

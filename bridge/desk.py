@@ -2,7 +2,8 @@
 
 import dataclasses
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import msgspec
 
@@ -10,19 +11,21 @@ from bridge.auditor import Auditor
 from bridge.evidence import Evidence
 from bridge.joint import JointEvidence
 from bridge.journal.records import Changes, PolicyPart
+from bridge.rulekeeper import RuleKeeper
 from bridge.settings import AccountSettings, policy_hash
 from bridge.terminal.base import AccountReport, Execution, Terminal
 from sizing.audit import Forecast, Outcome
 from sizing.gates import Refusal
 from sizing.ledger import Fill, Ledger, Reservation, end, leg_of, seen
-from sizing.prop.calendar import day_bounds
-from sizing.prop.evaluate import balance_at, firm_state
+from sizing.prop.evaluate import Kept, firm_state
+from sizing.prop.rules import LossRule
 from sizing.snapshot import (
     AccountView,
     Exposure,
     FirmState,
     PendingOrder,
     Position,
+    Recovery,
     Side,
     Signal,
     Snapshot,
@@ -35,7 +38,6 @@ _ENDED_REMEMBERED = 1_000
 _STANDINGS_KEPT = 1_000
 _SEEN_WITHIN_MS = 2_000
 """A report this much later than a fill shows the position, unless it is closed again."""
-_DAY_MS = 86_400_000
 _REFRESH_S = 0.003
 """How long statistics may be worked out between two requests."""
 
@@ -63,10 +65,8 @@ class Desk:
         self._last_operation: int | None = None
         self._operations_of: object = None
         self._peak_written: tuple[float, int | None] = self._peak_equity, self._last_operation
-        self._day: tuple[int, float] | None = None
-        self._day_written: tuple[int, float] | None = None
-        self._bounds = (0, 0)
-        self._firm_key: tuple[AccountView, float | None, tuple[int, int]] | None = None
+        self.rules = RuleKeeper(settings)
+        self._firm_key: tuple[AccountView, Kept, tuple[int, int]] | None = None
         self._firm: FirmState | None = None
         self.part_numbers: dict[str, tuple[tuple[object, ...], PartNumbers]] = {}
         """By symbol: the pieces of evidence that the journal holds, and their numbers there."""
@@ -77,6 +77,7 @@ class Desk:
         self.ledger = Ledger()
         self._ended.clear()
         self.auditor.clear()
+        self.rules.clear()
         decode = msgspec.msgpack.Decoder(Changes).decode
         for body in changes:
             change = decode(body)
@@ -85,8 +86,8 @@ class Desk:
             if change.peak_equity is not None:
                 self._peak_equity, self._last_operation = change.peak_equity, change.last_operation
                 self._peak_written = self._peak_equity, self._last_operation
-            if change.day_start_ms is not None and change.day_anchor is not None:
-                self._day = self._day_written = change.day_start_ms, change.day_anchor
+            if change.rules is not None:
+                self.rules.restore(change.rules)
             for forecast in change.forecasts:
                 self.auditor.add(forecast)
             self.auditor.take(change.outcomes)
@@ -111,6 +112,7 @@ class Desk:
         self.terminal.poll(now_ms)
         self.evidence.now_ms = now_ms
         self.evidence.refresh(_REFRESH_S)
+        self.rules.poll(now_ms, self.terminal.utc_offset_ms())
         self.note_account(now_ms)
         report = self.terminal.account()
         if self._joint_wanted and report is not None:
@@ -119,23 +121,37 @@ class Desk:
             self.joint.held(self.evidence.legs, self.evidence.day_moves())
 
     def note_account(self, now_ms: int) -> None:
-        """Follow peak equity and the day's anchor in what the terminal last reported."""
-        if not self._bounds[0] <= now_ms < self._bounds[1]:
-            self._bounds = day_bounds(self.settings.firm, now_ms)
+        """Follow peak equity and whatever the firm's rules rest on in what the terminal last reported."""
+        offset_ms = self.terminal.utc_offset_ms()
+        self.rules.follow_day(now_ms, offset_ms)
         report = self.terminal.account()
         if report is None:
             return
         self._follow_peak(report)
-        anchor, start_ms = self._day_anchor(), self._bounds[0]
-        if report.deals_since_ms is not None and report.deals_since_ms <= start_ms:
-            computed = balance_at(start_ms, report.account.balance, report.deals)
-            # A report may know a new balance before its deals: of two anchors the higher leaves less room.
-            anchor = computed if anchor is None else max(anchor, computed)
-        elif anchor is None and 0 < start_ms - report.received_ms <= self.settings.policy.freshness.max_account_age_ms:
-            # The last report before the day began: nothing has happened since.
-            anchor = report.account.balance
-        if anchor is not None:
-            self._day = start_ms, anchor
+        if self.rules.note(report, self._peak_equity, now_ms, offset_ms):
+            self._peak_equity = report.account.equity
+
+    @contextmanager
+    def undone_on_failure(self) -> Iterator[None]:
+        """What a person changes counts only once it is journalled."""
+        peak, rules = self._peak_equity, self.rules.checkpoint()
+        try:
+            yield
+        except BaseException:
+            self._peak_equity = peak
+            self.rules.undo(rules)
+            raise
+
+    def resume(self, wish: Recovery | None, now_ms: int) -> None:
+        """Lift every halt. After one for the drawdown the peak counts from here."""
+        report = self.terminal.account()
+        account = None if report is None else report.account
+        if self.rules.resume(account, self._peak_equity, wish, now_ms) and account is not None:
+            self._peak_equity = account.equity
+
+    def give_anchor(self, rule: LossRule, anchor: float) -> bool:
+        """Let the trader say what a rule counts from; False before the account has been reported."""
+        return self.rules.give(rule, anchor)
 
     def _follow_peak(self, report: AccountReport) -> None:
         """Raise the peak with equity, and lower it by what was paid out: a payout is no drawdown.
@@ -160,16 +176,15 @@ class Desk:
     ) -> bytes | None:
         """What the journal does not hold yet, encoded; None if there is nothing."""
         peak = self._peak_equity if self._peak_written != (self._peak_equity, self._last_operation) else None
-        day = self._day if self._day != self._day_written else None
-        if reservation is None and peak is None and day is None and not outcomes:
+        rules = self.rules.change()
+        if reservation is None and peak is None and rules is None and not outcomes:
             return None
         return msgspec.msgpack.encode(
             Changes(
                 reservations=() if reservation is None else (reservation,),
                 peak_equity=peak,
                 last_operation=self._last_operation,
-                day_start_ms=None if day is None else day[0],
-                day_anchor=None if day is None else day[1],
+                rules=rules,
                 forecasts=() if forecast is None else (forecast,),
                 outcomes=outcomes,
             )
@@ -177,14 +192,12 @@ class Desk:
 
     def whole_state(self) -> bytes:
         """Everything that must outlive the process, encoded; ended reservations come first, as the older ones."""
-        start_ms, anchor = (None, None) if self._day is None else self._day
         return msgspec.msgpack.encode(
             Changes(
                 reservations=(*self._ended.values(), *self.ledger.reservations.values()),
                 peak_equity=self._peak_equity,
                 last_operation=self._last_operation,
-                day_start_ms=start_ms,
-                day_anchor=anchor,
+                rules=self.rules.change(whole=True),
                 forecasts=self.auditor.forecasts(),
                 outcomes=self.auditor.outcomes(),
             )
@@ -193,7 +206,7 @@ class Desk:
     def state_written(self) -> None:
         """The last `state_changes` are in the journal."""
         self._peak_written = self._peak_equity, self._last_operation
-        self._day_written = self._day
+        self.rules.written()
 
     def snapshot(self, signal: Signal, now_ms: int) -> Snapshot | Refusal:
         """Everything about this moment, or why there is no such thing. The symbol must be known to the terminal."""
@@ -221,7 +234,7 @@ class Desk:
             firm=self.firm_state(account, now_ms),
             correlation=self.evidence.correlations.table,
             reserved=self.ledger.exposures(),
-            next_rollover_ms=self._next_rollover_ms(now_ms),
+            next_rollover_ms=self.evidence.next_rollover_ms(),
         )
 
     def with_portfolio(self, snapshot: Snapshot, side: Side) -> Snapshot | None:
@@ -252,6 +265,11 @@ class Desk:
         """Whether a symbol can be sized at all. Before the terminal has reported, every name may yet turn out known."""
         return self.evidence.knows(symbol) or self.terminal.account() is None
 
+    def exposures(self, view: AccountView | None) -> tuple[Exposure, ...]:
+        """Everything that is open, pending and reserved."""
+        held = () if view is None else view.book.exposures + view.book.pending
+        return held + self.ledger.exposures()
+
     def account_view(self, report: AccountReport) -> AccountView:
         """The account as the engine sees it."""
         return self.evidence.account_view(report, self._peak_equity)
@@ -273,11 +291,16 @@ class Desk:
 
     def firm_state(self, view: AccountView, now_ms: int) -> FirmState:
         """The firm's rules now; worked out anew when the account or the day has changed."""
-        if now_ms >= self._bounds[1]:
+        rules = self.rules
+        if now_ms >= rules.bounds[1]:
             self.note_account(now_ms)
-        key = view, self._day_anchor(), self._bounds
-        if self._firm is None or self._firm_key is None or self._firm_key[0] is not view or self._firm_key != key:
-            self._firm = firm_state(self.settings.firm, view.account, self.settings.initial_balance, key[1], now_ms)
+        key = view, rules.kept, rules.bounds
+        known = self._firm_key
+        if self._firm is None or known is None or known[0] is not view or known[1] is not key[1] or known != key:
+            self._firm = firm_state(
+                self.settings.firm, view.account, self.settings.initial_balance, rules.kept, now_ms,
+                winning=view.book.winning, broker_offset_ms=self.terminal.utc_offset_ms(),
+            )  # fmt: skip
             self._firm_key = key
         return self._firm
 
@@ -308,14 +331,6 @@ class Desk:
     def _reported_tickets(self) -> set[int]:
         known = (*self._ended.values(), *self.ledger.reservations.values())
         return {ticket for each in known for ticket in each.tickets}
-
-    def _day_anchor(self) -> float | None:
-        """The balance at the last reset, if it has been established."""
-        return self._day[1] if self._day is not None and self._day[0] == self._bounds[0] else None
-
-    def _next_rollover_ms(self, now_ms: int) -> int:
-        offset = self.terminal.utc_offset_ms()
-        return (now_ms + offset) // _DAY_MS * _DAY_MS + _DAY_MS - offset
 
 
 def _same(first: _RestsOn, second: _RestsOn) -> bool:

@@ -28,6 +28,7 @@ from sizing.snapshot import (
 from sizing.stats.joint import DayMoves, Leg
 from sizing.stats.performance import performance_by_magic, recent_performance
 from sizing.stats.tail import crosses_weekend
+from sizing.swaps import DAY_MS, nights
 
 _NAMES_REMEMBERED = 10_000
 _DAY_MINUTES = 1_440
@@ -142,7 +143,10 @@ class Evidence:
             self._performance = recent_performance(report.deals, trades)
             if self._policy.performance.per_strategy:
                 self._strategies = performance_by_magic(report.deals, trades)
-        book, self.legs = assess(report.account, report.positions, report.orders, self._priced(), self._policy.tail)
+        book, self.legs = assess(
+            report.account, report.positions, report.orders, self._priced(), self._policy.tail,
+            self._policy.edge.default_reward_risk,
+        )  # fmt: skip
         view = AccountView(
             account=report.account,
             peak_equity=peak_equity,
@@ -170,7 +174,17 @@ class Evidence:
         for name in self._book_symbols:
             stats = self._stats[name][1] if name in self._stats else None
             found += (self._terminal.quote(name), stats, self._weekend(name), self._audits.get(name))
+            found.append(self._nights(name))
         return found
+
+    def next_rollover_ms(self) -> int:
+        """When the broker next charges swaps: its midnight."""
+        offset = self._terminal.utc_offset_ms()
+        return (self.now_ms + offset) // DAY_MS * DAY_MS + DAY_MS - offset
+
+    def _nights(self, name: str) -> int:
+        symbol, minutes = self._terminal.symbol(name), self._policy.cost.horizon_minutes
+        return 0 if symbol is None else nights(symbol.spec, self.now_ms, self.next_rollover_ms(), minutes)
 
     def _make_view(self, name: str, report: SymbolReport, stats: MarketStats | None) -> SymbolView | str:
         found = self._class_of(name)
@@ -240,6 +254,7 @@ class Evidence:
                 mismatch=self._contradiction(symbol),
                 weekend=self._weekend(name),
                 audit=self._audits.get(name),
+                nights=self._nights(name),
             )
         return priced
 

@@ -1,5 +1,7 @@
 """From decisions and errors to the messages that carry them."""
 
+from typing import Any
+
 from bridge.protocol.codec import ProtocolError
 from bridge.protocol.messages import (
     PROTOCOL_VERSION,
@@ -105,3 +107,16 @@ def error_reply(error: ProtocolError, now_ms: int) -> ErrorReply:
         server_ms=now_ms,
         field=error.field,
     )
+
+
+def ok(kind: str, request_id: str, now_ms: int) -> dict[str, Any]:
+    """What every reply to a request that was done as asked carries."""
+    return {
+        "v": PROTOCOL_VERSION,
+        "type": kind,
+        "id": request_id,
+        "status": "ok",
+        "code": None,
+        "message": None,
+        "server_ms": now_ms,
+    }

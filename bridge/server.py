@@ -8,12 +8,13 @@ import gc
 import signal
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any, NamedTuple
 
 import zmq
 
+from bridge.auth import Permit
 from bridge.errors import JournalError, ServerError
 from bridge.history import BarKeeper
 from bridge.journal.store import Journal
@@ -40,12 +41,12 @@ class Message(NamedTuple):
     user: str | None
 
 
-Permissions = Callable[[str | None], Collection[int]]
+Permissions = Callable[[str | None], Permit]
 """The accounts that a user may ask for."""
 
 
 class Server:
-    """Owns the socket. `permissions` maps an authenticated user's name to the accounts it may ask for."""
+    """Owns the socket. `permissions` maps an authenticated user's name to what it may do."""
 
     def __init__(
         self,
@@ -126,7 +127,8 @@ class Server:
     def _incoming(self, message: Message) -> Incoming:
         if self._permissions is None:
             return Incoming(message.body)
-        return Incoming(message.body, self._permissions(message.user))
+        permit = self._permissions(message.user)
+        return Incoming(message.body, permit.accounts, permit.control)
 
     def _receive(self, flags: int = 0) -> Message | None:
         """The next message; None when there is none within the time-out, or when it has no body or address."""

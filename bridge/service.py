@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from bridge import answers
+from bridge import answers, controls
 from bridge.clock import Clock, SteppedClock
 from bridge.desk import Desk
 from bridge.errors import JournalError
@@ -29,6 +29,7 @@ _ANSWERS_AT_ONCE = 200
 """Forecasts looked at between two requests."""
 _REFRESH_S = 0.02
 """How long a feed's message may make others wait for statistics; what is left is done between requests."""
+_LOOSENING = (wire.ResumeRequest, wire.AnchorRequest)
 _NOT_STORED = frozenset({"unauthorized", "unknown_account", "overloaded", "internal", "feed_conflict", "id_reused"})
 """Errors that the same request may not meet again later, or that belong to no account's journal."""
 
@@ -46,6 +47,8 @@ class Incoming(NamedTuple):
 
     body: bytes
     allowed: Collection[int] | None = None
+    control: bool = True
+    """Whether the sender may lift halts and set anchors."""
 
 
 class Service:
@@ -64,6 +67,10 @@ class Service:
             wire.ReleaseRequest: self._release,
             wire.SnapshotRequest: self._snapshot,
             wire.StatusRequest: self._status,
+            wire.RulesRequest: self._rules,
+            wire.HaltRequest: self._halt,
+            wire.ResumeRequest: self._resume,
+            wire.AnchorRequest: self._anchor,
             wire.PingRequest: self._ping,
         }
 
@@ -120,6 +127,7 @@ class Service:
         try:
             request = decode_request(incoming.body)
             desk = self._desk(request.account, incoming.allowed)
+            _demand_control(request, control=incoming.control)
             known = self._journal.find(desk.login, request.id)
             if known is not None:
                 return self._repeat(request, incoming.body, *known)
@@ -209,6 +217,9 @@ class Service:
                 self.events.append(Event("info", "lapsed", {"account": desk.login, "reservation": reservation.id}))
         if desk.state_changes() is not None:
             self._write(desk, None, "event", now_ms, None, None)
+        for halt in desk.rules.news_of_halts():
+            fields = {"account": desk.login, "code": halt.code, "reason": halt.reason}
+            self.events.append(Event("warning", "halted", fields))
 
     def _audit(self, desk: Desk, now_ms: int, most: int | None) -> None:
         """Journal what has become of forecasts, and let it correct the next ones."""
@@ -273,10 +284,46 @@ class Service:
         self._write(desk, request.id, "status", now_ms, body, reply)
         return reply
 
+    def _rules(self, request: wire.RulesRequest, desk: Desk, body: bytes, now_ms: int) -> bytes:
+        reply = encode(controls.rules_reply(request, desk, now_ms))
+        self._write(desk, request.id, "rules", now_ms, body, reply)
+        return reply
+
+    def _halt(self, request: wire.HaltRequest, desk: Desk, body: bytes, now_ms: int) -> bytes:
+        with desk.undone_on_failure():
+            controls.halt(request, desk, now_ms)
+            reply = encode(controls.halt_reply(request, desk, now_ms))
+            self._write(desk, request.id, "halt", now_ms, body, reply)
+        self.events.append(Event("warning", "halted", {"account": desk.login, "reason": request.reason}))
+        return reply
+
+    def _resume(self, request: wire.ResumeRequest, desk: Desk, body: bytes, now_ms: int) -> bytes:
+        with desk.undone_on_failure():
+            controls.resume(request, desk, now_ms)
+            reply = encode(controls.halt_reply(request, desk, now_ms))
+            self._write(desk, request.id, "resume", now_ms, body, reply)
+        self.events.append(Event("warning", "resumed", {"account": desk.login, "reason": request.reason}))
+        return reply
+
+    def _anchor(self, request: wire.AnchorRequest, desk: Desk, body: bytes, now_ms: int) -> bytes:
+        with desk.undone_on_failure():
+            rule = controls.set_anchor(request, desk)
+            reply = encode(controls.anchor_reply(request, rule, desk, now_ms))
+            self._write(desk, request.id, "anchor", now_ms, body, reply)
+        fields = {"account": desk.login, "rule": rule.name, "value": request.value, "reason": request.reason}
+        self.events.append(Event("warning", "anchor_set", fields))
+        return reply
+
     def _ping(self, request: wire.PingRequest, desk: Desk, body: bytes, now_ms: int) -> bytes:
         reply = encode(answers.ping_reply(request, now_ms))
         self._write(desk, request.id, "ping", now_ms, body, reply)
         return reply
+
+
+def _demand_control(request: wire.Request, *, control: bool) -> None:
+    if isinstance(request, _LOOSENING) and not control:
+        message = f"This user may not {request.__struct_config__.tag}: may_control in bridge.toml is false."
+        raise ProtocolError("unauthorized", message, field="type")
 
 
 def _fingerprint(body: bytes) -> bytes:

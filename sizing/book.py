@@ -39,11 +39,16 @@ class PricedSymbol:
     """Whether the market may be closed for a weekend before the next day has ended."""
     audit: TailAudit | None = None
     """Set where the forecasts of its tail were found to understate."""
+    nights: int = 0
+    """Nights that a position will be charged for within the policy's horizon."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
-    """A position or pending order in the same terms: `start` is the price its loss counts from."""
+    """A position or pending order in the same terms: `start` is the price its loss counts from.
+
+    `opened` and `profit` are a position's own: its opening price, and what the terminal says it has made so far.
+    """
 
     name: str
     symbol: str
@@ -53,6 +58,8 @@ class _Found:
     sl: float | None
     tp: float | None
     pending: bool
+    opened: float | None = None
+    profit: float = 0.0
 
 
 class Assessment(NamedTuple):
@@ -62,31 +69,45 @@ class Assessment(NamedTuple):
     legs: tuple[Leg, ...]
 
 
+class _Priced(NamedTuple):
+    exposure: Exposure
+    leg: Leg
+    winning: float
+    """Floating profit, if it wins."""
+
+
 def assess(
     account: Account,
     positions: Sequence[Position],
     orders: Sequence[PendingOrder],
     symbols: Mapping[str, PricedSymbol],
     tail: TailPolicy,
+    reward_risk: float = 2.0,
 ) -> Assessment:
     """Price every position from its current price to its stop, and every pending order as if it were filled.
 
-    Equity already holds what a position has lost so far, so risk
-    counts from here. Money is in account currency.
+    Equity already holds what a position has lost so far, so risk counts from here. One without a target is taken to
+    gain `reward_risk` times the distance to its stop. Money is in account currency.
     """
     exposures: dict[tuple[str, Side], Exposure] = {}
     pending: dict[tuple[str, Side], Exposure] = {}
     legs = []
+    winning = 0.0
     for found in _found(positions, orders, symbols):
         priced = symbols.get(found.symbol)
-        price = "its symbol has no figures or no quote" if priced is None else _price(account, found, priced, tail)
+        price = (
+            "its symbol has no figures or no quote"
+            if priced is None
+            else _price(account, found, priced, tail, reward_risk)
+        )
         if isinstance(price, str):
             return Assessment(Book(unpriceable=f"{found.name} in {found.symbol}: {price}."), ())
-        exposure, leg = price
-        legs.append(leg)
+        legs.append(price.leg)
+        winning += price.winning
         sums, key = pending if found.pending else exposures, (found.symbol, found.side)
-        sums[key] = merge(sums[key], exposure) if key in sums else exposure
-    return Assessment(Book(exposures=tuple(exposures.values()), pending=tuple(pending.values())), tuple(legs))
+        sums[key] = merge(sums[key], price.exposure) if key in sums else price.exposure
+    book = Book(exposures=tuple(exposures.values()), pending=tuple(pending.values()), winning=winning)
+    return Assessment(book, tuple(legs))
 
 
 def merge(first: Exposure, second: Exposure) -> Exposure:
@@ -100,6 +121,8 @@ def merge(first: Exposure, second: Exposure) -> Exposure:
         worst=first.worst + second.worst,
         notional=first.notional + second.notional,
         margin=first.margin + second.margin,
+        reach=first.reach + second.reach,
+        deficit=first.deficit + second.deficit,
     )
 
 
@@ -116,7 +139,8 @@ def _found(
         found.append(
             _Found(
                 name=f"position {position.ticket}", symbol=position.symbol, side=position.side, lots=position.volume,
-                start=start, sl=position.sl, tp=position.tp, pending=False,
+                start=start, sl=position.sl, tp=position.tp, pending=False, opened=position.price_open,
+                profit=position.profit + position.swap,
             )
         )  # fmt: skip
     for order in orders:
@@ -134,7 +158,7 @@ def _found(
     return found
 
 
-def _price(account: Account, leg: _Found, priced: PricedSymbol, tail: TailPolicy) -> tuple[Exposure, Leg] | str:
+def _price(account: Account, leg: _Found, priced: PricedSymbol, tail: TailPolicy, reward_risk: float) -> _Priced | str:
     spec, stats, conversion = priced.spec, priced.stats, priced.conversion
     sign = 1 if leg.side == "buy" else -1
     if priced.mismatch is not None:
@@ -150,9 +174,12 @@ def _price(account: Account, leg: _Found, priced: PricedSymbol, tail: TailPolicy
     if unit is None or notional is None or margin is None:
         return "its money per lot cannot be computed"
     distance = max(0.0, (leg.start - stop) * sign)
-    costs = _costs(priced, unit)
+    costs = _costs(priced, unit) + money.swap_per_lot(spec, leg.side, conversion, leg.start) * priced.nights
     per_lot = distance * unit + costs
     worst = leg.lots * (_worst_distance(leg, distance, priced, tail) * unit + costs)
+    gain = reward_risk * distance if leg.tp is None else max(0.0, (leg.tp - leg.start) * sign)
+    # The terminal's profit and the one computed from prices may be of different moments: the worse one counts.
+    computed = 0.0 if leg.opened is None else (leg.start - leg.opened) * sign * unit * leg.lots
     exposure = Exposure(
         leg.symbol,
         leg.side,
@@ -162,8 +189,10 @@ def _price(account: Account, leg: _Found, priced: PricedSymbol, tail: TailPolicy
         worst=worst,
         notional=leg.lots * notional,
         margin=leg.lots * margin if leg.pending else 0.0,
+        reach=leg.lots * gain * unit,
+        deficit=max(0.0, worst - min(leg.profit, computed)),
     )
-    return exposure, Leg(
+    made = Leg(
         symbol=leg.symbol,
         side=leg.side,
         lots=leg.lots,
@@ -176,6 +205,7 @@ def _price(account: Account, leg: _Found, priced: PricedSymbol, tail: TailPolicy
         promised=leg.pending,
         played=leg.sl is not None,
     )
+    return _Priced(exposure, made, max(0.0, leg.profit, computed))
 
 
 def _worst_distance(leg: _Found, distance: float, priced: PricedSymbol, policy: TailPolicy) -> float:

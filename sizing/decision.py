@@ -43,6 +43,7 @@ class Decision(NamedTuple):
     worst_per_lot: float = 0.0
     notional_per_lot: float = 0.0
     margin_per_lot: float = 0.0
+    reach_per_lot: float = 0.0
     money_per_price: float = 0.0
     """Account currency per lot and 1.0 of price."""
     budget: float = 0.0

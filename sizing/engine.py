@@ -7,8 +7,9 @@ from sizing.caps import refusal_code
 from sizing.caps.book import PORTFOLIO
 from sizing.caps.joint import joint_room, may_be_joint
 from sizing.caps.limits import request
+from sizing.caps.prop import trail_room
 from sizing.decision import Decision, Factor
-from sizing.factors.account import dispersion
+from sizing.factors.account import dispersion, recovery
 from sizing.factors.book import heat
 from sizing.factors.market import given_regime, market_score
 from sizing.factors.signal import edge, expect
@@ -66,6 +67,7 @@ def size(signal: Signal, snapshot: Snapshot, policy: Policy, standing: Standing 
         worst_per_lot=trade.worst_per_lot,
         notional_per_lot=trade.notional_per_lot,
         margin_per_lot=trade.margin_per_lot,
+        reach_per_lot=trade.reach_per_lot,
         money_per_price=trade.unit,
         budget=budget,
         risk_amount=amount,
@@ -96,7 +98,7 @@ def _budget(trade: Trade) -> tuple[tuple[Factor, ...], float]:
     regime = standing.regime if signal.regime is None else given_regime(policy.regime, signal.regime)
     factors = (edge(trade), regime, market_score(policy.market_score, signal.market_score), *standing.factors)
     product = 1.0
-    # The fixed model shows these factors but is not scaled by them; heat and dispersion, below, still reduce it.
+    # The fixed model shows these factors but is not scaled by them; heat, dispersion and recovery still reduce it.
     if policy.budget.model != "fixed":
         for factor in factors:
             product *= factor.value
@@ -106,7 +108,11 @@ def _budget(trade: Trade) -> tuple[tuple[Factor, ...], float]:
     budget = min(account.balance, account.equity) * percent / 100 * min(policy.budget.max_factor_product, product)
     warm = heat(policy.heat, account.equity, standing.open_risk, budget)
     spread = dispersion(policy.dispersion, account.login, signal.id)
-    return (*factors, warm, spread), budget * warm.value * spread.value
+    budget *= warm.value * spread.value
+    if (since := trade.snapshot.firm.recovery) is None:
+        return (*factors, warm, spread), budget
+    smaller = recovery(since)
+    return (*factors, warm, spread, smaller), budget * smaller.value
 
 
 def _kelly_pct(trade: Trade) -> float:
@@ -125,6 +131,7 @@ def _rooms(trade: Trade, budget: float, base_lots: float) -> tuple[Room, ...]:
         Room("risk_budget", LOTS, base_lots, detail),
         *request(trade.signal, trade.account.equity),
         *trade.standing.rooms,
+        *(trail_room(trail, trade.worst_per_lot, trade.reach_per_lot) for trail in trade.standing.trails),
     )
 
 

@@ -1,6 +1,7 @@
 """Reasons not to size at all. Each answers (code, sentence) or None."""
 
 from sizing.policy import FreshnessPolicy, Policy
+from sizing.prop.halts import standing
 from sizing.snapshot import Account, AccountView, FirmState, Quote, Side, Signal, Snapshot, SymbolView
 
 Refusal = tuple[str, str]
@@ -24,7 +25,7 @@ def age_refusal(firm: FirmState, account_ms: int, now: int, fresh: FreshnessPoli
         return "stale_account", f"The account was last reported {now - account_ms} ms ago."
     if account_ms - now > fresh.max_account_age_ms:
         return "stale_account", f"The account was reported {account_ms - now} ms in the future: check the clocks."
-    return None if firm.anchor_missing is None else ("stale_account", firm.anchor_missing)
+    return ("stale_account", firm.missing[0][1]) if firm.missing else None
 
 
 def standing_refusal(snapshot: Snapshot, side: Side, policy: Policy) -> Refusal | None:
@@ -41,16 +42,21 @@ def account_refusal(view: AccountView, firm: FirmState, now: int, policy: Policy
     """Refuse whatever the symbol: what of the other gates looks at the account alone."""
     return (
         _trading_refusal(view.account)
+        or _halt_refusal(firm, now)
         or _rules_refusal(view, firm, policy)
-        or _weekend_refusal(firm, now)
+        or _window_refusal(firm, now)
         or _news_refusal(firm, now, None)
     )
 
 
 def calendar_refusal(snapshot: Snapshot) -> Refusal | None:
-    """Refuse inside the firm's weekend and news windows."""
+    """Refuse while a halt stands, and inside the firm's weekend, daily break and news windows."""
     firm, now, spec = snapshot.firm, snapshot.now_ms, snapshot.symbol.spec
-    return _weekend_refusal(firm, now) or _news_refusal(firm, now, (spec.currency_base, spec.currency_profit))
+    return (
+        _halt_refusal(firm, now)
+        or _window_refusal(firm, now)
+        or _news_refusal(firm, now, (spec.currency_base, spec.currency_profit))
+    )
 
 
 def drawdown_pct(peak_equity: float, equity: float) -> float:
@@ -95,24 +101,43 @@ def _rules_refusal(view: AccountView, firm: FirmState, policy: Policy) -> Refusa
     if account.equity <= 0 or account.balance <= 0:
         return "rule_breached", f"Equity is {account.equity:.2f}, balance {account.balance:.2f}."
     for rule in firm.rules:
-        if rule.headroom <= 0:
-            below = f"{-rule.headroom:.2f} below the floor of {rule.name}"
-            return "rule_breached", f"The account is {below}, {rule.floor:.2f}."
+        if rule.breached:
+            where = f"{rule.floor - rule.measured:.2f} below" if rule.measured < rule.floor else "at"
+            return "rule_breached", f"The account is {where} the floor of {rule.name}, {rule.floor:.2f}."
     drawdown = drawdown_pct(view.peak_equity, account.equity)
     if drawdown >= policy.drawdown.halt_pct:
         return "drawdown_halt", f"Equity is {drawdown:.2f} % below its peak of {view.peak_equity:.2f}."
     return None
 
 
-def _weekend_refusal(firm: FirmState, now: int) -> Refusal | None:
-    start, end = firm.weekend_from_ms, firm.weekend_until_ms
-    if start is None or end is None or not start <= now < end:
-        return None
-    return "weekend", f"{firm.name} wants no positions over the weekend."
+def _halt_refusal(firm: FirmState, now: int) -> Refusal | None:
+    for halt in standing(firm.halts, now):
+        until = "until it is lifted" if halt.until_ms is None else f"for {_minutes(halt.until_ms - now)} more"
+        return halt.code, f"Halted {until}: {halt.reason}."
+    return None if firm.pause is None else ("trading_halted", firm.pause)
+
+
+def _minutes(milliseconds: int) -> str:
+    minutes = -(-milliseconds // 60_000)
+    return f"{minutes} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours"
+
+
+def _window_refusal(firm: FirmState, now: int) -> Refusal | None:
+    if _inside(firm.weekend_from_ms, now, firm.weekend_until_ms):
+        return "weekend", f"{firm.name} wants no positions over the weekend."
+    if _inside(firm.break_from_ms, now, firm.break_until_ms):
+        return "daily_break", f"{firm.name} wants no positions in its daily break."
+    return None
+
+
+def _inside(start: int | None, now: int, end: int | None) -> bool:
+    return start is not None and end is not None and start <= now < end
 
 
 def _news_refusal(firm: FirmState, now: int, currencies: tuple[str, str] | None) -> Refusal | None:
     """`currencies` of the symbol; None asks for windows that hold for every symbol."""
+    if firm.news_missing is not None:
+        return "news_window", firm.news_missing
     for window in firm.news:
         touched = not window.currencies or (
             currencies is not None and not set(currencies).isdisjoint(window.currencies)

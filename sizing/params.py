@@ -27,7 +27,7 @@ def check_ranges(instance: Any) -> None:
     faults = [
         f"{field.name} = {value!r}: {fault}"
         for field in dataclasses.fields(instance)
-        if field.metadata
+        if "choices" in field.metadata
         for value in _elements(getattr(instance, field.name))
         if (fault := _fault(value, field.metadata))
     ]
@@ -36,7 +36,8 @@ def check_ranges(instance: Any) -> None:
 
 
 def _elements(value: Any) -> tuple[Any, ...]:
-    return value if isinstance(value, tuple) else (value,)
+    """What the range holds for; nothing where a field that may be left out is."""
+    return value if isinstance(value, tuple) else () if value is None else (value,)
 
 
 def _fault(value: Any, metadata: Any) -> str | None:

@@ -94,6 +94,15 @@ class DrawdownPolicy(Checked):
     )
     factors: tuple[float, ...] = param((1.0, 0.9, 0.5, 0.3, 0.1), "multiplier of each band", gt=0, le=1)
     halt_pct: float = param(10.0, "percent of peak equity at which sizing stops (drawdown_halt)", gt=0, le=100)
+    halt_days: int = param(0, "days until such a halt ends by itself; 0: `lotbridge resume` ends it", ge=0, le=365)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryPolicy(Checked):
+    """Smaller sizes after a halt for losses, until the time is over or equity is back at its peak before the halt."""
+
+    factor: float = param(0.5, "multiplier of the budget after a halt", gt=0, le=1)
+    days: int = param(5, "days it holds at most; 0 switches it off", ge=0, le=365)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +211,9 @@ class FreshnessPolicy(Checked):
 
     max_quote_age_ms: int = param(10_000, "milliseconds; older is stale_quote", ge=1)
     max_account_age_ms: int = param(10_000, "milliseconds; older is stale_account", ge=1)
+    max_unwatched_ms: int = param(
+        60_000, "milliseconds without a report, positions open, after which an equity anchor is no longer known", ge=1
+    )
     max_conversion_age_ms: int = param(
         3_600_000, "milliseconds; a currency is not converted through an older quote", ge=1
     )
@@ -231,6 +243,7 @@ class Policy:
     performance: PerformancePolicy = field(default_factory=PerformancePolicy)
     volatility: VolatilityPolicy = field(default_factory=VolatilityPolicy)
     drawdown: DrawdownPolicy = field(default_factory=DrawdownPolicy)
+    recovery: RecoveryPolicy = field(default_factory=RecoveryPolicy)
     heat: HeatPolicy = field(default_factory=HeatPolicy)
     dispersion: DispersionPolicy = field(default_factory=DispersionPolicy)
     budget: BudgetPolicy = field(default_factory=BudgetPolicy)

@@ -6,9 +6,8 @@ from sizing import money
 from sizing.gates import Refusal
 from sizing.snapshot import MarketStats
 from sizing.stats.tail import assumed_tail, careful_shortfall, crosses_weekend, days_of, measured_tail, shortfall
+from sizing.swaps import nights
 from sizing.trade import Trade
-
-DAY_MS = 86_400_000
 
 
 def price(trade: Trade) -> Refusal | None:
@@ -35,6 +34,10 @@ def price(trade: Trade) -> Refusal | None:
     costs = _costs(trade, unit)
     trade.loss_per_lot = abs(entry - trade.stop_loss) * unit + costs
     _tail(trade, trade.standing.stats, costs)
+    # Without a target a trade is taken to gain as many stops as the policy expects of one.
+    target = trade.signal.take_profit
+    gain = trade.policy.edge.default_reward_risk * trade.distance if target is None else abs(target - entry)
+    trade.reach_per_lot = gain * unit
     trade.notional_per_lot = high * unit_now
     trade.margin_per_lot = margin
     return None
@@ -76,27 +79,11 @@ def _costs(trade: Trade, unit: float) -> float:
     view, quote, cost = trade.snapshot.symbol, trade.snapshot.quote, trade.policy.cost
     spread = cost.spread_allowance * (quote.ask - quote.bid) * unit
     slippage = view.symbol_class.slippage_points * view.spec.point * unit
-    nights = _nights(trade)
+    minutes = trade.signal.horizon_minutes or cost.horizon_minutes
+    charged = nights(view.spec, trade.snapshot.now_ms, trade.snapshot.next_rollover_ms, minutes)
     swap = (
-        money.swap_per_lot(view.spec, trade.signal.side, trade.snapshot.conversion, trade.entry) * nights
-        if nights
+        money.swap_per_lot(view.spec, trade.signal.side, trade.snapshot.conversion, trade.entry) * charged
+        if charged
         else 0.0
     )
     return spread + slippage + view.symbol_class.commission_per_lot + swap
-
-
-def _nights(trade: Trade) -> int:
-    """Nights a trade is expected to be charged for, two more when it lives long enough to meet a triple swap."""
-    rollover = trade.snapshot.next_rollover_ms
-    if rollover is None:
-        return 0
-    minutes = trade.signal.horizon_minutes or trade.policy.cost.horizon_minutes
-    end = trade.snapshot.now_ms + minutes * 60_000
-    if end < rollover:
-        return 0
-    nights = 1 + (end - rollover) // DAY_MS
-    # The day charged is the broker's day that ends at the rollover; half a day earlier it is that day in UTC too,
-    # wherever the broker is. The epoch began on a Thursday, day 4 of a week that starts on Sunday.
-    first_day = ((rollover - DAY_MS // 2) // DAY_MS + 4) % 7
-    meets_triple = (trade.snapshot.symbol.spec.swap_rollover3days - first_day) % 7 < nights
-    return int(nights + 2 * meets_triple)

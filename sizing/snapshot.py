@@ -280,6 +280,10 @@ class Exposure(NamedTuple):
     worst: float
     notional: float
     margin: float
+    reach: float = 0.0
+    """Money that may be gained first, up to the targets, before the stops are hit."""
+    deficit: float = 0.0
+    """Worst case counted from where each position was opened: what losing positions would show, winners nothing."""
 
 
 class Conversion(NamedTuple):
@@ -299,6 +303,8 @@ class Book:
     exposures: tuple[Exposure, ...] = ()
     pending: tuple[Exposure, ...] = ()
     unpriceable: str | None = None
+    winning: float = 0.0
+    """Floating profit of the positions that win: closing them alone would add so much to the balance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -337,13 +343,23 @@ class RuleStatus(NamedTuple):
     scope: Literal["daily", "total"]
     floor: float
     headroom: float
-    """Measured value less floor."""
+    """What may still be lost: measured value less floor, less a cent where touching the floor breaches."""
     floor_after_reset: float
+    """The highest floor that the next reset, or closing what wins, can lead to as things stand."""
     headroom_after_reset: float
     start_distance: float
     """Distance to the floor when the rule's period began."""
     used_percent: float
     resets_ms: int | None
+    anchor: float = 0.0
+    measured: float = 0.0
+    breached: bool = False
+    pauses: bool = False
+    """A breach ends with the next reset; else it ends the account."""
+    trails: bool = False
+    """The floor rises with floating profit, so that a trade may gain first and lose from there."""
+    rise: float | None = None
+    """How far the floor can still rise, where it has a lock."""
 
 
 class NewsWindow(NamedTuple):
@@ -355,17 +371,88 @@ class NewsWindow(NamedTuple):
     title: str
 
 
+class Halt(NamedTuple):
+    """No entries, until a time or until somebody lifts it."""
+
+    code: str
+    """The code of the refusals."""
+    reason: str
+    since_ms: int
+    until_ms: int | None
+    rule: str = ""
+    """The loss rule whose breach it is."""
+
+
+class Recovery(NamedTuple):
+    """Smaller sizes after a halt, until a time or until equity is back."""
+
+    factor: float
+    since_ms: int
+    until_ms: int
+    equity: float | None
+    """Reaching this ends it, account currency; None: only time does."""
+    reason: str
+
+
+class Progress(NamedTuple):
+    """How far the account is, in account currency. Days are the firm's; they are known since the first one kept."""
+
+    earned: float
+    target: float | None
+    days: int
+    """Days that count."""
+    min_days: int
+    best_day: float
+    best_day_pct: float | None
+    """What the best day is of what it is compared with, in percent; None where there is nothing to compare."""
+    best_day_limit: float | None
+    """Money that the best day may be, where the firm has such a rule and the figure is known."""
+    today: float
+    since_ms: int | None
+
+
+class OpenLimits(NamedTuple):
+    """What the firm allows beside losses: money in account currency, lots, counts. None does not limit."""
+
+    open_risk: float | None = None
+    floating_loss: float | None = None
+    max_positions: int | None = None
+    max_positions_per_day: int | None = None
+    max_lots_per_order: float | None = None
+    max_lots_open: float | None = None
+
+
+NO_LIMITS = OpenLimits()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirmState:
     """The firm's rules evaluated for this account and moment."""
 
     name: str
     rules: tuple[RuleStatus, ...] = ()
-    anchor_missing: str | None = None
-    """Why the day's anchor cannot be established, if it cannot."""
+    missing: tuple[tuple[str, str], ...] = ()
+    """Rules whose anchor cannot be established, each with why."""
     weekend_from_ms: int | None = None
     weekend_until_ms: int | None = None
+    break_from_ms: int | None = None
+    """The daily break that holds now, or the next one."""
+    break_until_ms: int | None = None
     news: tuple[NewsWindow, ...] = ()
+    news_missing: str | None = None
+    """Why the calendar that the firm's rule needs cannot be trusted, if it cannot."""
+    halts: tuple[Halt, ...] = ()
+    recovery: Recovery | None = None
+    limits: OpenLimits = NO_LIMITS
+    opened_today: int | None = None
+    """Positions opened since the last reset; None where that is not known."""
+    progress: Progress | None = None
+    pause: str | None = None
+    """Why the firm's consistency rule wants no more trades today, if it does."""
+
+    def missing_of(self, rule: str) -> str | None:
+        """Why this rule's anchor cannot be established, if it cannot."""
+        return dict(self.missing).get(rule)
 
 
 class SideMoves(NamedTuple):

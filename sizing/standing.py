@@ -7,6 +7,7 @@ None of it depends on the request, the quote or the time of day, so a caller may
 from dataclasses import dataclass
 
 from sizing import caps, gates
+from sizing.caps.prop import Trail, trails
 from sizing.correlation import signed_correlations, with_book, with_promise
 from sizing.decision import Factor
 from sizing.factors.account import drawdown, performance
@@ -32,6 +33,7 @@ class Standing:
     factors: tuple[Factor, ...]
     """Diversification, performance, volatility and drawdown."""
     rooms: tuple[Room, ...]
+    trails: tuple[Trail, ...]
     open_risk: float
 
 
@@ -63,6 +65,7 @@ def stand(snapshot: Snapshot, side: Side, policy: Policy, magic: int = 0) -> Sta
             drawdown(policy.drawdown, view),
         ),
         rooms=caps.rooms(snapshot, side, policy, held, promised, with_held + with_promised),
+        trails=trails(snapshot, held + promised),
         open_risk=sum(exposure.risk for exposure in held + promised),
     )
 

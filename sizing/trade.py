@@ -13,8 +13,8 @@ class Trade:
 
     __slots__ = (
         "account", "entry", "expected_return", "loss_per_lot", "margin_per_lot", "notional_per_lot", "policy",
-        "reward_risk", "risk_per_lot", "shortfall_per_lot", "sign", "signal", "snapshot", "standing", "stop_loss",
-        "tail_source", "unit", "value_at_risk_per_lot", "win_probability", "worst_per_lot",
+        "reach_per_lot", "reward_risk", "risk_per_lot", "shortfall_per_lot", "sign", "signal", "snapshot", "standing",
+        "stop_loss", "tail_source", "unit", "value_at_risk_per_lot", "win_probability", "worst_per_lot",
     )  # fmt: skip
 
     account: Account
@@ -23,6 +23,8 @@ class Trade:
     loss_per_lot: float
     margin_per_lot: float
     notional_per_lot: float
+    reach_per_lot: float
+    """What may be gained first, up to the target, where the account's floor follows."""
     reward_risk: float
     risk_per_lot: float
     shortfall_per_lot: float
@@ -42,7 +44,7 @@ class Trade:
         self.account = snapshot.account.account
         self.sign = 1 if signal.side == "buy" else -1
         self.entry = self.stop_loss = 0.0
-        self.unit = self.value_at_risk_per_lot = 0.0
+        self.unit = self.value_at_risk_per_lot = self.reach_per_lot = 0.0
         self.loss_per_lot = self.shortfall_per_lot = self.risk_per_lot = self.worst_per_lot = 0.0
 
     @property

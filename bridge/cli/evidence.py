@@ -83,8 +83,8 @@ def _statistics(snapshot: Snapshot, ages: Ages) -> str:
 
 
 def _rules(console: Console, firm: FirmState) -> None:
-    if firm.anchor_missing is not None:
-        line(console, firm.anchor_missing)
+    for _, why in firm.missing:
+        line(console, why)
     if not firm.rules:
         return
     made = table(console, "loss rule", "floor", "headroom", "used %", right=("floor", "headroom", "used %"))

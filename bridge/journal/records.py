@@ -8,13 +8,17 @@ from msgspec import Struct
 from sizing.audit import Forecast, Outcome
 from sizing.ledger import Reservation
 from sizing.policy import Policy
+from sizing.prop.anchors import RuleState, Seen
+from sizing.prop.progress import DayResult
 from sizing.snapshot import (
     AccountView,
     Conversion,
     Exposure,
     FirmState,
+    Halt,
     Portfolio,
     Quote,
+    Recovery,
     SideMoves,
     Signal,
     Snapshot,
@@ -119,6 +123,18 @@ def _portfolio(joint: JointInputs, days: DaysPart) -> Portfolio:
     )
 
 
+class RulesChange(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What has changed of the ground that the firm's rules stand on. None of a list: as before."""
+
+    states: tuple[RuleState, ...] = ()
+    seen: Seen | None = None
+    days: tuple[DayResult, ...] = ()
+    """By their beginning; others stay."""
+    halts: tuple[Halt, ...] | None = None
+    recovery: tuple[Recovery, ...] | None = None
+    """At most one."""
+
+
 class Changes(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an entry changed in its account's state; carries the new state, so that folding needs no rules."""
 
@@ -126,10 +142,14 @@ class Changes(Struct, frozen=True, kw_only=True, omit_defaults=True):
     peak_equity: float | None = None
     last_operation: int | None = None
     """Ticket of the newest deal whose payment, if it was one, the peak has taken into account."""
-    day_start_ms: int | None = None
-    day_anchor: float | None = None
+    rules: RulesChange | None = None
     forecasts: tuple[Forecast, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
+
+
+EntryType = Literal[
+    "size", "fill", "release", "snapshot", "status", "rules", "halt", "resume", "anchor", "ping", "error", "event"
+]
 
 
 class Entry(Struct, frozen=True, kw_only=True, tag="entry", tag_field="record", array_like=True):
@@ -138,7 +158,7 @@ class Entry(Struct, frozen=True, kw_only=True, tag="entry", tag_field="record", 
     seq: int
     account: int
     id: str | None
-    type: Literal["size", "fill", "release", "snapshot", "status", "ping", "error", "event"]
+    type: EntryType
     at_ms: int
     request: bytes | None = None
     reply: bytes | None = None

@@ -125,8 +125,8 @@ class Journal:
             self.fold()
 
     def prune_queries(self, before_ms: int) -> None:
-        """Forget old replies to ping, status and snapshot: nothing rests on them. Raises JournalError."""
-        old = "type IN ('ping', 'status', 'snapshot') AND changes IS NULL AND at_ms < ?"
+        """Forget old replies to ping, status, rules and snapshot: nothing rests on them. Raises JournalError."""
+        old = "type IN ('ping', 'status', 'rules', 'snapshot') AND changes IS NULL AND at_ms < ?"
         try:
             query = f"DELETE FROM entries WHERE {old} RETURNING account, id"  # noqa: S608 - constants
             forgotten = self._db.execute(query, (before_ms,)).fetchall()

@@ -15,6 +15,7 @@ PROTOCOL_VERSION: Literal[1] = 1
 Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\A[ -~]+\Z")]
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 Strategy = Annotated[str, Meta(min_length=1, max_length=32)]
+Reason = Annotated[str, Meta(min_length=1, max_length=200)]
 Price = Annotated[float, Meta(ge=1e-12, le=1e12)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
 Lots = Annotated[float, Meta(gt=0, le=1e12)]
@@ -80,6 +81,34 @@ class StatusRequest(Request, frozen=True, kw_only=True, tag="status"):
 
 class PingRequest(Request, frozen=True, kw_only=True, tag="ping"):
     """Are you alive?"""
+
+
+class RulesRequest(Request, frozen=True, kw_only=True, tag="rules"):
+    """What does the firm allow now?"""
+
+
+class HaltRequest(Request, frozen=True, kw_only=True, tag="halt"):
+    """No entries from now on: for some minutes, until the firm's next reset, or until somebody lifts it."""
+
+    reason: Reason
+    minutes: Annotated[int, Meta(ge=1, le=525_600)] | None = None
+    until_reset: bool = False
+
+
+class ResumeRequest(Request, frozen=True, kw_only=True, tag="resume"):
+    """Lift every halt. Sizes are multiplied by `factor` for so many days after it, where it is given."""
+
+    reason: Reason
+    factor: Annotated[float, Meta(gt=0, le=1)] | None = None
+    days: Annotated[int, Meta(ge=1, le=365)] | None = None
+
+
+class AnchorRequest(Request, frozen=True, kw_only=True, tag="anchor"):
+    """What a loss rule counts from, where the daemon cannot know it."""
+
+    rule: Name
+    value: Annotated[float, Meta(gt=0, le=1e15)]
+    reason: Reason
 
 
 class AccountInfo(Struct, frozen=True, kw_only=True):
@@ -238,7 +267,18 @@ class SnapshotRequest(Request, frozen=True, kw_only=True, tag="snapshot"):
     checks: list[CheckInfo] | None = None
 
 
-AnyRequest = SizeRequest | FillRequest | ReleaseRequest | SnapshotRequest | StatusRequest | PingRequest
+AnyRequest = (
+    SizeRequest
+    | FillRequest
+    | ReleaseRequest
+    | SnapshotRequest
+    | StatusRequest
+    | RulesRequest
+    | HaltRequest
+    | ResumeRequest
+    | AnchorRequest
+    | PingRequest
+)
 
 
 class Reply(Struct, frozen=True, kw_only=True):
@@ -362,11 +402,120 @@ class StatusReply(Reply, frozen=True, kw_only=True):
     currency: str | None
 
 
+class RuleDetail(Struct, frozen=True, kw_only=True):
+    """One loss rule in full. Figures are None while what it counts from is not known."""
+
+    name: str
+    scope: Literal["daily", "total"]
+    anchor: float | None
+    floor: float | None
+    headroom: float | None
+    used_percent: float | None
+    floor_after_reset: float | None
+    headroom_after_reset: float | None
+    resets_ms: int | None
+    breached: bool
+    breach: Literal["ends", "pauses"]
+    missing: str | None
+    source: str
+    as_of: str
+
+
+class HaltInfo(Struct, frozen=True):
+    """Why there are no entries, and until when; None until it is lifted."""
+
+    code: str
+    reason: str
+    since_ms: int
+    until_ms: int | None
+
+
+class RecoveryInfo(Struct, frozen=True):
+    """Smaller sizes after a halt."""
+
+    factor: float
+    until_ms: int
+    equity: float | None
+    reason: str
+
+
+class LimitInfo(Struct, frozen=True):
+    """One limit of the firm beside its loss rules, and how much of it is used; None where that is not known."""
+
+    name: str
+    limit: float
+    used: float | None
+
+
+class ProgressInfo(Struct, frozen=True, kw_only=True):
+    """How far the account is with its firm."""
+
+    earned: float
+    target: float | None
+    days: int
+    min_days: int
+    best_day: float
+    best_day_pct: float | None
+    best_day_limit: float | None
+    today: float
+    since_ms: int | None
+
+
+class WindowInfo(Struct, frozen=True):
+    """When there are no entries."""
+
+    kind: Literal["weekend", "break", "news"]
+    start_ms: int
+    end_ms: int
+    title: str
+    currencies: list[str]
+
+
+class RulesReply(Reply, frozen=True, kw_only=True):
+    """Everything that the firm's rules say of the account now."""
+
+    account: int
+    currency: str | None
+    balance: float | None
+    equity: float | None
+    firm: str
+    title: str
+    timezone: str
+    day_from_ms: int
+    resets_ms: int
+    broker_offset_ms: int
+    at_risk: float
+    rules: list[RuleDetail]
+    limits: list[LimitInfo]
+    halts: list[HaltInfo]
+    recovery: RecoveryInfo | None
+    progress: ProgressInfo | None
+    windows: list[WindowInfo]
+    news_missing: str | None
+
+
+class HaltReply(Reply, frozen=True, kw_only=True):
+    """The halts that stand after a `halt` or a `resume`, and what holds after one."""
+
+    halts: list[HaltInfo]
+    recovery: RecoveryInfo | None
+
+
+class AnchorReply(Reply, frozen=True, kw_only=True):
+    """The rule as it stands with its new anchor."""
+
+    rule: RuleDetail
+
+
 REQUEST_TYPES: dict[str, type[Request]] = {
     "size": SizeRequest,
     "fill": FillRequest,
     "release": ReleaseRequest,
     "snapshot": SnapshotRequest,
     "status": StatusRequest,
+    "rules": RulesRequest,
+    "halt": HaltRequest,
+    "resume": ResumeRequest,
+    "anchor": AnchorRequest,
     "ping": PingRequest,
 }

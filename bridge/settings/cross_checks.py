@@ -6,7 +6,7 @@ from pathlib import Path
 from bridge.settings.field_checks import is_loopback
 from bridge.settings.model import SAMPLE_MARKET, AccountEntry, AuthSettings, ServerSettings
 from bridge.settings.source import Fault, Loc, Source
-from sizing.prop.rules import Firm
+from sizing.prop.firm import Firm
 
 _RECORDED_ONLY = ("market", "balance", "leverage", "currency")
 
@@ -35,6 +35,12 @@ def account_faults(source: Source, folder: Path, index: int, entry: AccountEntry
     if firm is not None and firm.rules and entry.initial_balance is None:
         problem = f"is missing; the rules of {firm.name!r} are counted from it (account currency)"
         faults.append(source.fault((*loc, "initial_balance"), problem))
+    if firm is not None and entry.initial_balance is not None:
+        for key, what in firm.lacks_size(entry.initial_balance):
+            table = ".".join(map(str, key)) if isinstance(key, tuple) else key
+            faults.append(
+                source.fault((*loc, "initial_balance"), f"does not fit firms/{firm.name}.toml: {table} {what}")
+            )
     if entry.terminal != "recorded":
         given = [name for name in _RECORDED_ONLY if getattr(entry, name) is not None]
         problem = 'is for terminal = "recorded" only; remove it'

@@ -7,17 +7,18 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bridge.settings.model import AccountEntry, AuthUser, ServerSettings
-from sizing.prop.rules import (
+from sizing.prop.firm import CalendarRule, Consistency, Firm, FirmLimits, NewsBlackout
+from sizing.prop.formats import (
+    BROKER,
     FieldsError,
-    Firm,
-    LossRule,
-    NewsBlackout,
     currency_codes,
     day_minute,
     iso_date,
+    sizes,
     utc_ms,
     week_minute,
 )
+from sizing.prop.rules import LossRule
 from sizing.symbols import SymbolTable
 
 _ENDPOINT = re.compile(r"tcp://(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):(\*|\d{1,5})")
@@ -42,10 +43,12 @@ def is_loopback(bind: str) -> bool:
 
 
 def _known_zone(name: str) -> None:
+    if name == BROKER:
+        return
     try:
         ZoneInfo(name)
     except (KeyError, OSError, ValueError):
-        problem = f'must be an IANA time zone such as "Europe/Prague" or "America/Chicago"; {name!r} is unknown'
+        problem = f'must be "broker" or an IANA time zone such as "Europe/Prague"; {name!r} is unknown'
         raise ValueError(problem) from None
 
 
@@ -104,7 +107,14 @@ FIELD_CHECKS: dict[tuple[type[Any], str], Callable[[Any], object]] = {
     (Firm, "reset"): day_minute,
     (Firm, "weekend_from"): week_minute,
     (Firm, "weekend_until"): week_minute,
+    (Firm, "flat_from"): day_minute,
+    (Firm, "flat_until"): day_minute,
     (LossRule, "as_of"): iso_date,
+    (LossRule, "amount_by_size"): sizes,
+    (CalendarRule, "file"): _file_name,
+    (CalendarRule, "as_of"): iso_date,
+    (Consistency, "as_of"): iso_date,
+    (FirmLimits, "max_lots_by_size"): sizes,
     (NewsBlackout, "start"): utc_ms,
     (NewsBlackout, "end"): utc_ms,
     (NewsBlackout, "currencies"): currency_codes,

@@ -24,7 +24,7 @@ from bridge.settings.schema import parse
 from bridge.settings.source import Fault, Loc, Source, SourceError, read
 from bridge.settings.wording import unknown
 from sizing.policy import Policy
-from sizing.prop.rules import Firm
+from sizing.prop.firm import Firm
 from sizing.symbols import SymbolTable
 
 BRIDGE_FILE = "bridge.toml"
@@ -150,6 +150,7 @@ class _Loader:
             symbols=symbols,
             initial_balance=entry.initial_balance,
             market=_market(self.folder, entry),
+            calendar=None if firm.calendar is None else self.folder / firm.calendar.file,
         )
 
     def _firm(self, source: Source, index: int, name: Any) -> Firm | None:

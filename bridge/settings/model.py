@@ -9,7 +9,7 @@ from typing import Literal
 
 from sizing.params import param
 from sizing.policy import Policy
-from sizing.prop.rules import Firm
+from sizing.prop.firm import Firm
 from sizing.symbols import SymbolTable
 
 SAMPLE_MARKET = "sample"
@@ -35,6 +35,7 @@ class AuthUser:
     password: str | None = field(default=None, repr=False, metadata={"unit": "text, for plain"})
     public_key: str | None = param(None, "Z85 text of 40 characters, for curve")
     accounts: tuple[int, ...] = param(MISSING, "logins", gt=0)
+    may_control: bool = param(False, "true: may lift halts and set anchors too")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +109,8 @@ class AccountSettings:
     symbols: SymbolTable
     initial_balance: float | None = None
     market: MarketSettings | None = None
+    calendar: Path | None = None
+    """The calendar file of the firm's news, where it has one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from bridge.settings.field_checks import FIELD_CHECKS
 from bridge.settings.source import Fault, Loc, Source
 from bridge.settings.table_checks import TABLE_CHECKS
 from bridge.settings.wording import sentences
-from sizing.prop.rules import FieldsError
+from sizing.prop.formats import FieldsError
 
 T = TypeVar("T")
 

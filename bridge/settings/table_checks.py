@@ -6,7 +6,7 @@ from typing import Any
 
 from bridge.settings.model import AuthSettings
 from sizing.policy import AuditPolicy, DiversificationPolicy, DrawdownPolicy, PerformancePolicy, VolatilityPolicy
-from sizing.prop.rules import FieldFault
+from sizing.prop.formats import FieldFault
 from sizing.symbols import SymbolTable
 
 Faults = list[FieldFault]

@@ -3,10 +3,11 @@
 import dataclasses
 import difflib
 from collections.abc import Iterable
+from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 from bridge.settings.source import Loc
-from sizing.prop.rules import FieldsError
+from sizing.prop.formats import FieldsError
 
 _SECRET = {"password"}
 
@@ -106,4 +107,11 @@ def _type_at(cls: Any, loc: Loc) -> Any:
         else:
             # tuple[X, ...] goes on with X, dict[str, X] too.
             cls = next((arg for arg in reversed(get_args(cls)) if arg is not Ellipsis), None)
+        cls = _given(cls)
     return cls
+
+
+def _given(cls: Any) -> Any:
+    """The table behind a type that may be None."""
+    tables = [arg for arg in get_args(cls) if dataclasses.is_dataclass(arg)]
+    return tables[0] if NoneType in get_args(cls) and tables else cls

@@ -6,7 +6,7 @@ All are evaluated and all are reported.
 from sizing.caps.book import concentration, exposure, portfolio_shortfall
 from sizing.caps.broker import margin, positions, volumes
 from sizing.caps.limits import symbol
-from sizing.caps.prop import loss_rules
+from sizing.caps.prop import firm_limits, loss_rules
 from sizing.policy import Policy
 from sizing.rooms import Room
 from sizing.snapshot import Exposure, Side, Snapshot
@@ -20,6 +20,12 @@ REFUSALS: dict[str, str] = {
     "positions": "positions_limit",
     "symbol_positions": "positions_limit",
     "volume_limit": "volume_limit",
+    "firm_open_risk": "firm_limit",
+    "firm_floating_loss": "firm_limit",
+    "firm_positions": "firm_limit",
+    "firm_positions_today": "firm_limit",
+    "firm_max_lots": "firm_limit",
+    "firm_open_lots": "firm_limit",
 }
 """The code of a refusal by the cap that leaves less than the smallest volume; others say below_volume_min."""
 
@@ -40,6 +46,7 @@ def rooms(
     return (
         *symbol(snapshot),
         *loss_rules(snapshot, policy.caps, exposures),
+        *firm_limits(snapshot, exposures),
         concentration(snapshot, policy.caps, exposures, correlations),
         portfolio_shortfall(snapshot, policy.caps, exposures),
         margin(snapshot, policy.caps, exposures),
@@ -52,6 +59,6 @@ def rooms(
 def refusal_code(snapshot: Snapshot, binding: str) -> str:
     """The code of a refusal that the cap `binding` caused."""
     for rule in snapshot.firm.rules:
-        if binding in (f"{rule.name}_share", f"{rule.name}_headroom"):
+        if binding in (f"{rule.name}_share", f"{rule.name}_headroom", f"{rule.name}_trail"):
             return "daily_loss_headroom" if rule.scope == "daily" else "total_loss_headroom"
     return REFUSALS.get(binding, "below_volume_min")

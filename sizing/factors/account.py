@@ -6,7 +6,7 @@ from sizing.bands import band
 from sizing.decision import Factor
 from sizing.gates import drawdown_pct
 from sizing.policy import DispersionPolicy, DrawdownPolicy, PerformancePolicy
-from sizing.snapshot import NO_TRADES, AccountView
+from sizing.snapshot import NO_TRADES, AccountView, Recovery
 
 
 def performance(policy: PerformancePolicy, view: AccountView, magic: int) -> Factor:
@@ -40,6 +40,11 @@ def dispersion(policy: DispersionPolicy, login: int, request_id: str) -> Factor:
     digest = hashlib.sha256(f"{login}/{request_id}".encode()).digest()
     reduction = most * int.from_bytes(digest[:8], "big") / 2**64
     return Factor("dispersion", 1.0 - reduction / 100, f"reduced by {reduction:.2f} % of at most {most:g} %")
+
+
+def recovery(since: Recovery) -> Factor:
+    """Less after a halt."""
+    return Factor("recovery", since.factor, since.reason)
 
 
 _OFF = Factor("dispersion", 1.0, "off")

@@ -1,80 +1,171 @@
 """A firm's rules, evaluated: floors and headroom of one account now and after the next reset."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from sizing.prop.calendar import day_bounds, weekend_bounds
-from sizing.prop.rules import Firm, LossRule
-from sizing.snapshot import Account, Deal, FirmState, NewsWindow, RuleStatus
+from sizing.prop.anchors import RuleState
+from sizing.prop.calendar import break_bounds, day_bounds, weekend_bounds
+from sizing.prop.firm import Firm
+from sizing.prop.progress import DayResult, pause_of, progress_of
+from sizing.prop.rules import LossRule
+from sizing.snapshot import (
+    NO_LIMITS,
+    Account,
+    FirmState,
+    Halt,
+    NewsWindow,
+    OpenLimits,
+    Recovery,
+    RuleStatus,
+)
+
+CENT = 0.01
+_DIGITS = 6
+"""Money is compared to a millionth: floats of cents differ beyond that."""
 
 
-def balance_at(moment_ms: int, balance: float, deals: Sequence[Deal]) -> float:
-    """The balance at a past moment: today's, less everything that was booked from that moment on.
+class Kept(NamedTuple):
+    """What is remembered of an account beside its last report."""
 
-    Money paid in since then counts as having been there (day one begins with the initial balance), so of the deals
-    without a symbol only charges and withdrawals are undone. Either way the anchor is not understated.
-    """
-    return balance - sum(deal.net if deal.symbol else min(0.0, deal.net) for deal in deals if deal.time_ms >= moment_ms)
+    states: Mapping[str, RuleState]
+    days: Sequence[DayResult] = ()
+    halts: tuple[Halt, ...] = ()
+    recovery: Recovery | None = None
+    opened_today: int | None = None
+    news: tuple[NewsWindow, ...] = ()
+    """Of the calendar file."""
+    news_missing: str | None = None
+
+
+NOTHING_KEPT = Kept({})
 
 
 def firm_state(
-    firm: Firm, account: Account, initial_balance: float | None, day_anchor: float | None, now_ms: int
+    firm: Firm,
+    account: Account,
+    initial_balance: float | None,
+    kept: Kept,
+    now_ms: int,
+    *,
+    winning: float = 0.0,
+    broker_offset_ms: int = 0,
 ) -> FirmState:
     """Every rule of the firm for this account. Money is in account currency.
 
-    `day_anchor` is the balance at the last reset; None where it cannot be established, which makes a firm with daily
-    rules refuse.
+    `winning` is the floating profit of the positions that win. Rules whose anchor is not known are left out, and
+    `missing` says why.
     """
-    if not firm.rules:
-        return _state(firm, (), None, now_ms)
-    if initial_balance is None:
-        return _state(firm, (), "The account's initial_balance is not configured.", now_ms)
-    if day_anchor is None and any(rule.scope == "daily" for rule in firm.rules):
-        missing = "The balance at the day's reset is unknown: feed the deals since then."
-        return _state(firm, (), missing, now_ms)
-    resets_ms = day_bounds(firm, now_ms)[1]
-    anchor = initial_balance if day_anchor is None else day_anchor
-    rules = tuple(evaluate(rule, account, initial_balance, anchor, resets_ms) for rule in firm.rules)
-    return _state(firm, rules, None, now_ms)
+    day_ms, resets_ms = day_bounds(firm, now_ms, broker_offset_ms)
+    rules: list[RuleStatus] = []
+    missing: list[tuple[str, str]] = []
+    for rule in firm.rules:
+        state = kept.states.get(rule.name)
+        if initial_balance is None:
+            missing.append((rule.name, "The account's initial_balance is not configured."))
+        elif state is None or state.anchor is None or not _holds(rule, state, day_ms):
+            missing.append((rule.name, _missing(rule, state)))
+        else:
+            rules.append(evaluate(rule, account, initial_balance, state.anchor, resets_ms, winning))
+    weekend = weekend_bounds(firm, now_ms, broker_offset_ms) or (None, None)
+    pause = break_bounds(firm, now_ms, broker_offset_ms) or (None, None)
+    progress = progress_of(firm, account.balance, initial_balance, kept.days, day_ms)
+    fixed = tuple(NewsWindow(each.start_ms, each.end_ms, each.currencies, each.title) for each in firm.news)
+    return FirmState(
+        name=firm.name,
+        rules=tuple(rules),
+        missing=tuple(missing),
+        weekend_from_ms=weekend[0],
+        weekend_until_ms=weekend[1],
+        break_from_ms=pause[0],
+        break_until_ms=pause[1],
+        news=fixed + kept.news,
+        news_missing=kept.news_missing,
+        halts=kept.halts,
+        recovery=kept.recovery,
+        limits=_limits(firm, initial_balance),
+        opened_today=kept.opened_today,
+        progress=progress,
+        pause=pause_of(firm, progress),
+    )
 
 
-def evaluate(rule: LossRule, account: Account, initial_balance: float, day_anchor: float, resets_ms: int) -> RuleStatus:
-    """One rule now, and projected past the next reset.
+def evaluate(
+    rule: LossRule, account: Account, initial_balance: float, anchor: float, resets_ms: int, winning: float = 0.0
+) -> RuleStatus:
+    """One rule now, and projected: past the next reset, and as if whatever wins had been closed.
 
-    A rule on the balance still counts floating losses: they become realised ones. At the next reset the anchor may be
-    anything up to the larger of balance and equity, because floating profit may be realised before it.
+    A rule on the balance still counts floating losses: they become realised ones.
     """
     measured = account.equity if rule.measured_on == "equity" else min(account.balance, account.equity)
-    daily = rule.scope == "daily"
-    anchor = day_anchor if daily else initial_balance
-    next_anchor = max(account.balance, account.equity) if daily else initial_balance
-    amount = _amount(rule, initial_balance, anchor)
-    floor = anchor - amount
-    floor_after = next_anchor - _amount(rule, initial_balance, next_anchor)
-    headroom = measured - floor
+    amount = rule.amount(initial_balance, anchor)
+    floor = _floor(rule, initial_balance, anchor)
+    floor_after = _floor(rule, initial_balance, _next_anchor(rule, account, anchor, winning))
+    touch = 0.0 if rule.strict else CENT
+    headroom = round(measured - floor - touch, _DIGITS)
+    left = round(measured - floor, _DIGITS)
+    lock = rule.lock(initial_balance)
     return RuleStatus(
         name=rule.name,
         scope=rule.scope,
         floor=floor,
         headroom=headroom,
         floor_after_reset=floor_after,
-        headroom_after_reset=measured - floor_after,
+        headroom_after_reset=round(measured - floor_after - touch, _DIGITS),
         start_distance=amount,
-        used_percent=max(0.0, (amount - headroom) / amount * 100),
-        resets_ms=resets_ms if daily else None,
+        used_percent=max(0.0, (amount - left) / amount * 100),
+        resets_ms=resets_ms if rule.scope == "daily" or rule.sampled == "reset" else None,
+        anchor=anchor,
+        measured=measured,
+        breached=left < 0 if rule.strict else left <= 0,
+        pauses=rule.breach == "pauses",
+        trails=rule.anchor in ("equity", "higher"),
+        rise=None if lock is None else max(0.0, lock - floor_after),
     )
 
 
-def _amount(rule: LossRule, initial_balance: float, anchor: float) -> float:
-    return rule.amount_pct / 100 * (initial_balance if rule.of == "initial" else anchor)
+def _floor(rule: LossRule, initial_balance: float, anchor: float) -> float:
+    floor = anchor - rule.amount(initial_balance, anchor)
+    lock = rule.lock(initial_balance)
+    return floor if lock is None else min(floor, lock)
 
 
-def _state(firm: Firm, rules: tuple[RuleStatus, ...], missing: str | None, now_ms: int) -> FirmState:
-    weekend = weekend_bounds(firm, now_ms)
-    return FirmState(
-        name=firm.name,
-        rules=rules,
-        anchor_missing=missing,
-        weekend_from_ms=weekend[0] if weekend else None,
-        weekend_until_ms=weekend[1] if weekend else None,
-        news=tuple(NewsWindow(each.start_ms, each.end_ms, each.currencies, each.title) for each in firm.news),
+def _next_anchor(rule: LossRule, account: Account, anchor: float, winning: float) -> float:
+    """The highest that the anchor may be next, as things stand: whatever wins may be closed before it is taken.
+
+    For rules that a reset starts anew that is the anchor after it; closes and peaks may raise theirs at once.
+    """
+    if rule.sampled == "inception":
+        return anchor
+    balance = max(account.balance + winning, account.equity)
+    after = account.equity if rule.anchor == "equity" else balance
+    return max(anchor, after) if rule.ratchet else after
+
+
+def _holds(rule: LossRule, state: RuleState, day_ms: int) -> bool:
+    """Whether a state says what the rule counts from now."""
+    if state.kind != rule.kind or state.missing:
+        return False
+    return rule.sampled == "inception" or state.day_ms == day_ms or (rule.scope == "total" and state.day_ms > day_ms)
+
+
+def _missing(rule: LossRule, state: RuleState | None) -> str:
+    why = state.missing if state is not None and state.missing else "the day has begun, and no report has come since"
+    return f"What {rule.name} counts from is unknown: {why}. Feed the deals, or run `lotbridge anchor set {rule.name}`."
+
+
+def _limits(firm: Firm, initial_balance: float | None) -> OpenLimits:
+    limits = firm.limits
+    if initial_balance is None:
+        return NO_LIMITS
+    return OpenLimits(
+        open_risk=_share(limits.open_risk_pct, initial_balance),
+        floating_loss=_share(limits.floating_loss_pct, initial_balance),
+        max_positions=limits.max_positions,
+        max_positions_per_day=limits.max_positions_per_day,
+        max_lots_per_order=limits.max_lots_per_order,
+        max_lots_open=limits.lots_open(initial_balance),
     )
+
+
+def _share(percent: float | None, initial_balance: float) -> float | None:
+    return None if percent is None else initial_balance * percent / 100

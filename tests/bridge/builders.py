@@ -17,7 +17,7 @@ from bridge.service import Incoming, Service
 from bridge.settings import AccountSettings
 from bridge.terminal.feed import FeedTerminal
 from sizing.policy import Policy
-from sizing.prop.rules import Firm
+from sizing.prop.firm import Firm
 from sizing.symbols import SymbolClass, SymbolTable
 from tests.builders import LOGIN, NOW_MS, make_account, make_spec
 from tests.sizing.builders import ftmo, make_policy

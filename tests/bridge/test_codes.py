@@ -13,7 +13,7 @@ from bridge.protocol.codec import MAX_BODY_BYTES
 from bridge.protocol.codes import CODES, ERROR_CODES
 from bridge.service import Incoming
 from sizing.codes import REJECT_CODES
-from sizing.prop.rules import NewsBlackout
+from sizing.prop.firm import FirmLimits, NewsBlackout
 from tests.bridge.builders import (
     LOGIN,
     NO_RULES,
@@ -214,6 +214,8 @@ REJECTS: dict[str, Scenario] = {
     "margin": asking(fed={"account_info": account_info(margin_free=10.0)}),
     "news_window": asking(settings={"firm": ftmo(news=(NEWS,))}),
     "weekend": asking(settings={"firm": ftmo(weekend_flat=True, weekend_from="Wed 10:59", weekend_until="Wed 11:01")}),
+    "daily_break": asking(settings={"firm": ftmo(flat_daily=True, flat_from="10:59", flat_until="11:01")}),
+    "firm_limit": asking(settings={"firm": ftmo(limits=FirmLimits(max_lots_per_order=0.001))}),
     "trading_halted": asking(fed={"account_info": account_info(trade_expert=False)}),
     "market_closed": asking(fed={"symbols": [symbol_info(session_open=False)]}),
     "request_expired": asking(sent_ms=NOW_MS - 5_001),

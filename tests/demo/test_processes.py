@@ -152,7 +152,7 @@ def test_a_reader_that_goes_away_ends_it_in_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        (("--firm", "nobody"), 2, "'nobody' is not among ftmo-2step, own-account"),
+        (("--firm", "nobody"), 2, "'nobody' is not among apex-eod, apex-eod-pa,"),
         (("--ticks", "/no/such/folder"), 1, "is not a folder"),
         (("--ticks", "/", "--seed", "3"), 2, "A recording has no seed"),
         (("--days", "0"), 2, "--days"),

@@ -14,6 +14,10 @@ GOOD: dict[str, dict[str, Any]] = {
     "release": {"reservation": "r1", "reason": "x"},
     "snapshot": {"session": "s", "sequence": 0},
     "status": {},
+    "rules": {},
+    "halt": {"reason": "x"},
+    "resume": {"reason": "x"},
+    "anchor": {"rule": "max_loss", "value": 100_000.0, "reason": "x"},
     "ping": {},
 }
 ACCOUNT = {

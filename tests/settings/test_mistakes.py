@@ -29,7 +29,7 @@ def test_three_mistakes_in_three_files_are_three_problems(tmp_path: Path) -> Non
 
     found = problems(folder)
 
-    assert len(found) == 4  # the misspelt amount is unknown, and the right one is missing
+    assert len(found) == 3
     assert {line.split(":")[0] for line in found} == {"bridge.toml", "policy.toml", "firms/ftmo-2step.toml"}
     assert any("journal.sync" in line and '"normal", "full"' in line for line in found)
     assert any("budget.base_risk_pct" in line and "at most 10" in line and "11.0" in line for line in found)
@@ -98,7 +98,7 @@ def _auth(mechanism: str, users: str) -> Callable[[Path], None]:
 CROSS_CHECKS: dict[str, tuple[Callable[[Path], None], str]] = {
     "unknown firm": (
         _bridge('"ftmo-2step"', '"ftmo"'),
-        "accounts[0].firm: names no file in firms/: 'ftmo'; available: ftmo-2step, own-account",
+        "accounts[0].firm: names no file in firms/: 'ftmo'; available: apex-eod, ",
     ),
     "firm with a folder": (_bridge('"ftmo-2step"', '"../policy"'), "must name a file in firms/"),
     "missing policy file": (
@@ -193,13 +193,23 @@ CROSS_CHECKS: dict[str, tuple[Callable[[Path], None], str]] = {
         _policy("[money]\n", "[money.mismatch_pct]\nx = 1\n[moneyx]\n"),
         "money.mismatch_pct: must be a number",
     ),
-    "unknown zone": (_firm("Europe/Prague", "Europe/Prag"), "timezone: must be an IANA time zone"),
-    "zone that is a folder": (_firm("Europe/Prague", "../Europe"), "timezone: must be an IANA time zone"),
+    "unknown zone": (_firm("Europe/Prague", "Europe/Prag"), 'timezone: must be "broker" or an IANA time zone'),
+    "zone that is a folder": (_firm("Europe/Prague", "../Europe"), 'timezone: must be "broker" or an IANA time zone'),
     "reset": (_firm('reset = "00:00"', 'reset = "24:00"'), 'reset: must be a time "HH:MM"'),
     "weekend": (_firm("Fri 20:00", "Friday 20:00"), "weekend_from: must be a day and time"),
     "daily from initial": (
-        _firm('anchor = "balance_at_reset"', 'anchor = "initial"'),
-        'rules[0].anchor: must be "balance_at_reset" for a daily rule',
+        _firm('anchor = "balance"', 'anchor = "initial"'),
+        'rules[0].anchor: must be "balance" or "equity" or "higher" where sampled is "reset"',
+    ),
+    "size without an amount": (
+        _firm("amount_pct = 5.0", 'amount_by_size = { "50000" = 2000.0 }'),
+        "accounts[0].initial_balance: does not fit firms/ftmo-2step.toml: rules.0.amount_by_size has no entry",
+    ),
+    "calendar of another kind": (
+        lambda folder: append(
+            folder, "firms/ftmo-2step.toml", '[calendar]\nfile = "news.xml"\nsource = "x"\nas_of = "2026-11-20"\n'
+        ),
+        "calendar.file: must end in .csv or .ics",
     ),
     "two rules of one name": (
         _firm('name = "max_loss"', 'name = "max_daily_loss"'),

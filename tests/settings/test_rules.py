@@ -1,13 +1,21 @@
 """The firm's dataclasses hold their own rules, however they are built."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 
-from sizing.prop.rules import FieldsError, Firm, LossRule, NewsBlackout, day_minute, utc_ms, week_minute
+from sizing.prop.firm import Firm, NewsBlackout
+from sizing.prop.formats import FieldsError, day_minute, utc_ms, week_minute
+from sizing.prop.rules import LossRule
 
-DAILY = LossRule(name="day", scope="daily", amount_pct=5.0, anchor="balance_at_reset", source="x", as_of="2026-11-20")
-TOTAL = LossRule(name="all", scope="total", amount_pct=10.0, anchor="initial", source="x", as_of="2026-11-20")
+DAILY = LossRule(
+    name="day", scope="daily", amount_pct=5.0, anchor="balance", sampled="reset", source="x", as_of="2026-11-20"
+)
+TOTAL = LossRule(
+    name="all", scope="total", amount_pct=10.0, anchor="initial", sampled="inception", source="x", as_of="2026-11-20"
+)
+BEST = dataclasses.replace(DAILY, scope="total", ratchet=True)
 
 
 @pytest.mark.parametrize(("text", "minute"), [("00:00", 0), ("17:05", 1025), ("23:59", 1439)])
@@ -40,13 +48,26 @@ def test_time_that_is_not_utc_is_refused(text: str) -> None:
     ("rule", "change", "key"),
     [
         (DAILY, {"anchor": "initial"}, "anchor"),
-        (TOTAL, {"anchor": "balance_at_reset"}, "anchor"),
+        (TOTAL, {"anchor": "balance"}, "anchor"),
+        (TOTAL, {"scope": "daily"}, "sampled"),
+        (TOTAL, {"ratchet": True}, "ratchet"),
+        (TOTAL, {"breach": "pauses"}, "breach"),
+        (DAILY, {"ratchet": True}, "ratchet"),
+        (DAILY, {"scope": "total"}, "ratchet"),
+        (DAILY, {"sampled": "close"}, "ratchet"),
+        (DAILY, {"lock_pct": 100.0}, "lock_pct"),
+        (DAILY, {"amount_pct": None}, "amount_pct"),
+        (DAILY, {"amount_by_size": {"50000": 2000.0}}, "amount_by_size"),
         (DAILY, {"as_of": "yesterday"}, "as_of"),
+        (BEST, {"sampled": "tick"}, "anchor"),
+        (BEST, {"sampled": "close", "anchor": "equity"}, "anchor"),
+        (BEST, {"lock_plus_money": 100.0}, "lock_plus_money"),
+        (BEST, {"after_payout": "locks"}, "after_payout"),
     ],
 )
-def test_contradiction_names_the_field(rule: LossRule, change: dict[str, str], key: str) -> None:
+def test_contradiction_names_the_field(rule: LossRule, change: dict[str, Any], key: str) -> None:
     with pytest.raises(FieldsError) as caught:
-        dataclasses.replace(rule, **change)  # type: ignore[arg-type]  # wrong on purpose
+        dataclasses.replace(rule, **change)
     assert [fault[0] for fault in caught.value.faults] == [key]
 
 

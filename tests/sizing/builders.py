@@ -5,8 +5,11 @@ from typing import Any
 
 from sizing.decision import Cap, Decision, Factor
 from sizing.policy import Policy
-from sizing.prop.evaluate import firm_state
-from sizing.prop.rules import Firm, LossRule
+from sizing.prop.anchors import RuleState
+from sizing.prop.calendar import day_bounds
+from sizing.prop.evaluate import Kept, firm_state
+from sizing.prop.firm import Firm
+from sizing.prop.rules import LossRule
 from sizing.snapshot import (
     Account,
     AccountView,
@@ -96,7 +99,7 @@ def make_exposure(symbol: str = "EURUSD", side: Side = "buy", risk: float = 1_00
 def loss_rule(**over: Any) -> LossRule:
     """FTMO's daily rule: 5 % of the initial balance below the balance at the last reset."""
     values: dict[str, Any] = {
-        "name": "daily", "scope": "daily", "amount_pct": 5.0, "of": "initial", "anchor": "balance_at_reset",
+        "name": "daily", "scope": "daily", "amount_pct": 5.0, "of": "initial", "anchor": "balance", "sampled": "reset",
         "measured_on": "equity", "source": "test", "as_of": "2026-11-20",
     }  # fmt: skip
     return LossRule(**{**values, **over})
@@ -104,7 +107,10 @@ def loss_rule(**over: Any) -> LossRule:
 
 def total_rule(**over: Any) -> LossRule:
     """FTMO's total rule: 10 % of the initial balance below it."""
-    return loss_rule(**{"name": "total", "scope": "total", "amount_pct": 10.0, "anchor": "initial", **over})
+    values = {
+        "name": "total", "scope": "total", "amount_pct": 10.0, "anchor": "initial", "sampled": "inception",
+    }  # fmt: skip
+    return loss_rule(**{**values, **over})
 
 
 def ftmo(**over: Any) -> Firm:
@@ -119,7 +125,19 @@ def ftmo(**over: Any) -> Firm:
 def ftmo_state(account: Account, initial: float | None = None, anchor: float | None = None) -> FirmState:
     """FTMO's rules for an account that began with `initial` and had `anchor` at midnight (its balance, if not said)."""
     initial = account.balance if initial is None else initial
-    return firm_state(ftmo(), account, initial, account.balance if anchor is None else anchor, NOW_MS)
+    return state_of(ftmo(), account, initial, account.balance if anchor is None else anchor, NOW_MS)
+
+
+def state_of(
+    firm: Firm, account: Account, initial: float | None, day_anchor: float | None, now_ms: int, **over: Any
+) -> FirmState:
+    """The firm's state with this anchor for its daily rules; None: it is not known."""
+    day_ms = day_bounds(firm, now_ms)[0]
+    states = {
+        rule.name: RuleState(rule.name, rule.kind, initial if rule.scope == "total" else day_anchor, day_ms, now_ms)
+        for rule in firm.rules
+    }
+    return firm_state(firm, account, initial, Kept(states), now_ms, **over)
 
 
 def make_view(**over: Any) -> SymbolView:

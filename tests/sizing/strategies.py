@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from sizing.decision import Decision
 from sizing.engine import size
 from sizing.policy import Policy, TailPolicy
-from sizing.prop.evaluate import firm_state
-from sizing.prop.rules import Firm
+from sizing.prop.firm import Firm
 from sizing.snapshot import (
     Account,
     AccountView,
@@ -34,7 +33,7 @@ from sizing.stats.stop_tail import stop_tail
 from sizing.stats.windows import moves
 from sizing.symbols import SymbolClass
 from tests.builders import NOW_MS, make_spec
-from tests.sizing.builders import ftmo, loss_rule, make_policy, total_rule
+from tests.sizing.builders import ftmo, loss_rule, make_policy, state_of, total_rule
 from tests.sizing.histories import wild
 
 EXAMPLES = settings(max_examples=300, deadline=None, print_blob=True)
@@ -111,7 +110,7 @@ class Case:
         """The same question on another account, with the firm's rules worked out for it."""
         view = self.snapshot.account
         account = dataclasses.replace(view.account, **over)
-        firm = firm_state(self.firm, account, self.initial, self.anchor, self.snapshot.now_ms)
+        firm = state_of(self.firm, account, self.initial, self.anchor, self.snapshot.now_ms)
         return self.at(account=dataclasses.replace(view, account=account), firm=firm)
 
     def at(self, **over: Any) -> "Case":
@@ -307,7 +306,7 @@ def cases(draw: st.DrawFn, target: bool | None = None) -> Case:
     )  # fmt: skip
     firm = draw(FIRM)
     anchor = balance * draw(numbers(0.99, 1.01))
-    state: FirmState = firm_state(firm, account, initial, anchor, NOW_MS)
+    state: FirmState = state_of(firm, account, initial, anchor, NOW_MS)
     snapshot = Snapshot(
         now_ms=NOW_MS,
         account=AccountView(

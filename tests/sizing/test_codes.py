@@ -11,7 +11,7 @@ from sizing.codes import REJECT_CODES
 from sizing.decision import Decision
 from sizing.engine import size
 from sizing.policy import Policy
-from sizing.snapshot import Account, Conversion, NewsWindow, Quote, Signal, Snapshot
+from sizing.snapshot import Account, Conversion, Halt, NewsWindow, OpenLimits, Quote, Signal, Snapshot
 from tests.builders import NOW_MS, make_account, make_spec
 from tests.sizing.builders import (
     ftmo_state,
@@ -84,7 +84,7 @@ APART = {"EURUSD": {"XAUUSD": 0.0}}
 REFUSED: list[tuple[str, str, Change]] = [
     ("request_expired", "sent too long ago", lambda q: q.asking(sent_ms=NOW_MS - 5_001)),
     ("stale_account", "account not reported", lambda q: q.at(account_ms=NOW_MS - 10_001)),
-    ("stale_account", "day's anchor unknown", lambda q: q.firm(anchor_missing="The balance at the reset is unknown.")),
+    ("stale_account", "day's anchor unknown", lambda q: q.firm(missing=(("daily", "The balance is unknown."),))),
     ("stale_quote", "old quote", lambda q: q.at(quote=Quote(1.1, 1.1, NOW_MS - 10_001))),
     ("stale_quote", "quote from the future", lambda q: q.at(quote=Quote(1.1, 1.1, NOW_MS + 3_600_000))),
     ("stale_quote", "crossed quote", lambda q: q.at(quote=Quote(1.1001, 1.1, NOW_MS))),
@@ -100,6 +100,23 @@ REFUSED: list[tuple[str, str, Change]] = [
     ("news_window", "base", lambda q: q.firm(news=(NewsWindow(NOW_MS, NOW_MS + 1, ("EUR",), "CPI"),))),
     ("news_window", "profit currency", lambda q: q.firm(news=(NewsWindow(NOW_MS, NOW_MS + 1, ("USD",), "CPI"),))),
     ("news_window", "every symbol", lambda q: q.firm(news=(NewsWindow(NOW_MS - 5, NOW_MS + 1, (), "war"),))),
+    ("news_window", "no calendar", lambda q: q.firm(news_missing="calendar.csv does not exist.")),
+    ("daily_break", "first moment", lambda q: q.firm(break_from_ms=NOW_MS, break_until_ms=NOW_MS + 1)),
+    ("trading_halted", "by hand", lambda q: q.firm(halts=(Halt("trading_halted", "by hand", 0, None),))),
+    ("trading_halted", "for a while", lambda q: q.firm(halts=(Halt("trading_halted", "x", 0, NOW_MS + 1),))),
+    ("trading_halted", "best day", lambda q: q.firm(pause="Today has earned enough.")),
+    ("rule_breached", "some time ago", lambda q: q.firm(halts=(Halt("rule_breached", "x", 0, None, "daily"),))),
+    ("firm_limit", "open risk", lambda q: q.firm(limits=OpenLimits(open_risk=1.0))),
+    ("firm_limit", "floating loss", lambda q: q.firm(limits=OpenLimits(floating_loss=1.0))),
+    ("firm_limit", "lots", lambda q: q.firm(limits=OpenLimits(max_lots_open=0.001))),
+    ("firm_limit", "lots of one order", lambda q: q.firm(limits=OpenLimits(max_lots_per_order=0.001))),
+    ("firm_limit", "positions today", lambda q: q.firm(limits=OpenLimits(max_positions_per_day=3), opened_today=3)),
+    ("firm_limit", "positions today unknown", lambda q: q.firm(limits=OpenLimits(max_positions_per_day=3))),
+    (
+        "firm_limit",
+        "positions",
+        lambda q: q.firm(limits=OpenLimits(max_positions=1)).book(exposures=(make_exposure(**ELSEWHERE),)),
+    ),
     ("unpriceable_position", "no stop", lambda q: q.book(unpriceable="position 1 in XAUUSD: no stop loss.")),
     ("rule_breached", "daily", lambda q: q.ruled(make_account(balance=94_999.0), 100_000.0, 100_000.0)),
     ("rule_breached", "total", lambda q: q.ruled(make_account(balance=89_999.0), 100_000.0, 90_000.0)),

@@ -7,7 +7,6 @@ import pytest
 from sizing.decision import Decision
 from sizing.engine import size
 from sizing.policy import Policy
-from sizing.prop.evaluate import firm_state
 from sizing.snapshot import Conversion, Performance, Quote, Signal, Snapshot
 from sizing.stats.tail import shortfall
 from sizing.symbols import SymbolClass
@@ -23,6 +22,7 @@ from tests.sizing.builders import (
     make_snapshot,
     make_stats,
     make_view,
+    state_of,
 )
 
 BALANCE = 180_791.0
@@ -111,7 +111,7 @@ def test_confidence_75_and_three_to_one_expect_1_75_r() -> None:
 
 def test_the_ftmo_page_gives_its_floors_and_headroom() -> None:
     account = make_account(balance=195_159.09, equity=195_159.09)
-    state = firm_state(ftmo(), account, 200_000.0, 194_494.96, NOW_MS)
+    state = state_of(ftmo(), account, 200_000.0, 194_494.96, NOW_MS)
     daily, total = state.rules
     assert account.equity - 194_494.96 == pytest.approx(664.13)
     assert daily.floor == pytest.approx(184_494.96)

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from sizing.engine import size
 from sizing.prop.calendar import day_bounds, weekend_bounds
-from sizing.prop.evaluate import balance_at, evaluate, firm_state
-from sizing.prop.rules import Firm, LossRule, NewsBlackout
+from sizing.prop.evaluate import evaluate
+from sizing.prop.firm import Firm, NewsBlackout
+from sizing.prop.history import balance_at
+from sizing.prop.rules import LossRule
 from sizing.snapshot import NewsWindow, Quote, RuleStatus
 from tests.builders import at, make_account, make_deal
-from tests.sizing.builders import ftmo, loss_rule, make_policy, make_signal, make_snapshot, total_rule
+from tests.sizing.builders import ftmo, loss_rule, make_policy, make_signal, make_snapshot, state_of, total_rule
 from tests.sizing.strategies import EXAMPLES, numbers
 
 HOUR = 3_600_000
@@ -239,7 +241,7 @@ def test_minus_13000_after_plus_4000_is_legal_at_2359_and_a_breach_at_midnight()
 
     def daily(now_ms: int) -> RuleStatus:
         anchor = balance_at(day_bounds(firm, now_ms)[0], account.balance, deals)
-        return firm_state(firm, account, 200_000.0, anchor, now_ms).rules[0]
+        return state_of(firm, account, 200_000.0, anchor, now_ms).rules[0]
 
     before, after = daily(before_ms), daily(after_ms)
     assert (before.floor, before.headroom) == pytest.approx((190_000.0, 1_000.0))
@@ -258,7 +260,7 @@ def test_the_engine_refuses_before_midnight_already(now: str, code: str) -> None
     snapshot = make_snapshot(
         account=account, now_ms=now_ms, account_ms=now_ms, spec_ms=now_ms, peak_equity=191_000.0,
         quote=Quote(1.1, 1.1, now_ms),
-        firm=firm_state(ftmo(), account, 200_000.0, anchor, now_ms),
+        firm=state_of(ftmo(), account, 200_000.0, anchor, now_ms),
     )  # fmt: skip
     assert size(make_signal(), snapshot, make_policy()).code == code
 
@@ -307,12 +309,12 @@ def test_the_share_of_the_limit_that_is_used(equity: float, used: float) -> None
 
 def test_a_daily_rule_needs_the_days_anchor_and_every_rule_the_initial_balance() -> None:
     account, now_ms = make_account(), at("2026-01-15 12:00:00")
-    assert firm_state(ftmo(), account, 100_000.0, None, now_ms).anchor_missing is not None
-    assert firm_state(ftmo(), account, None, 100_000.0, now_ms).anchor_missing is not None
-    assert firm_state(ftmo(rules=(total_rule(),)), account, 100_000.0, None, now_ms).anchor_missing is None
-    assert firm_state(ftmo(rules=()), account, None, None, now_ms).anchor_missing is None
-    complete = firm_state(ftmo(), account, 100_000.0, 100_000.0, now_ms)
-    assert complete.anchor_missing is None
+    assert state_of(ftmo(), account, 100_000.0, None, now_ms).missing
+    assert state_of(ftmo(), account, None, 100_000.0, now_ms).missing
+    assert not state_of(ftmo(rules=(total_rule(),)), account, 100_000.0, None, now_ms).missing
+    assert not state_of(ftmo(rules=()), account, None, None, now_ms).missing
+    complete = state_of(ftmo(), account, 100_000.0, 100_000.0, now_ms)
+    assert complete.missing == ()
     assert [rule.name for rule in complete.rules] == ["daily", "total"]
 
 
@@ -321,7 +323,7 @@ def test_the_state_carries_weekend_and_news() -> None:
         start="2026-12-10T13:28:00Z", end="2026-12-10T13:32:00Z", currencies=("USD",), title="US consumer prices"
     )
     firm = ftmo(weekend_flat=True, news=(news,))
-    state = firm_state(firm, make_account(), 100_000.0, 100_000.0, at("2026-01-14 12:00:00"))
+    state = state_of(firm, make_account(), 100_000.0, 100_000.0, at("2026-01-14 12:00:00"))
     assert (state.weekend_from_ms, state.weekend_until_ms) == (at("2026-01-16 19:00:00"), at("2026-01-18 21:00:00"))
     assert state.news == (
         NewsWindow(at("2026-12-10 13:28:00"), at("2026-12-10 13:32:00"), ("USD",), "US consumer prices"),
@@ -353,5 +355,5 @@ def test_a_firm_that_makes_no_sense_cannot_be_made(keys: dict[str, Any]) -> None
 
 def test_a_rule_whose_anchor_does_not_fit_its_scope_cannot_be_made() -> None:
     with pytest.raises(ValueError, match="anchor"):
-        loss_rule(scope="total")
+        loss_rule(scope="daily", anchor="initial")
     assert Firm(name="own", title="Own").rules == ()

@@ -1,0 +1,285 @@
+"""What one account's firm rules rest on beside its last report: anchors, days, halts, the calendar of news.
+
+It follows the reports, and remembers what the journal does not hold yet.
+"""
+
+from typing import NamedTuple
+
+from bridge.calendar_file import CalendarWatch
+from bridge.journal.records import RulesChange
+from bridge.settings import AccountSettings
+from bridge.terminal.base import AccountReport
+from sizing.prop import halts
+from sizing.prop.anchors import Observation, RuleState, Seen, given, observe
+from sizing.prop.calendar import day_bounds, resets_between
+from sizing.prop.evaluate import Kept, evaluate
+from sizing.prop.history import begins_with_the_account
+from sizing.prop.progress import DayResult, day_results
+from sizing.prop.rules import LossRule
+from sizing.snapshot import Account, Deal, Halt, NewsWindow, Recovery, RuleStatus
+
+_WRITE_EVERY_MS = 5_000
+"""How old the last sight of equity in the journal may be, where anchors rest on it."""
+_NEWS_AHEAD_MS = 36 * 3_600_000
+_SAME_MS = 200
+"""A report that says the same so soon after the last one need not be looked at."""
+
+
+class _Durable(NamedTuple):
+    """What must outlive the process."""
+
+    states: dict[str, RuleState]
+    days: tuple[DayResult, ...]
+    halts: tuple[Halt, ...]
+    recovery: Recovery | None
+
+
+_NOTHING = _Durable({}, (), (), None)
+
+
+class RuleKeeper:
+    """Holds state; `kept` is what `firm_state` needs. Money is in account currency, times are UTC milliseconds."""
+
+    def __init__(self, settings: AccountSettings) -> None:
+        self._firm = settings.firm
+        self._initial = settings.initial_balance
+        self._policy = settings.policy
+        rule = settings.firm.calendar
+        self._calendar = None if rule is None or settings.calendar is None else CalendarWatch(settings.calendar, rule)
+        self._watches = any(each.anchor in ("equity", "higher") for each in settings.firm.rules)
+        limits = settings.firm.limits
+        self._counts_days = (
+            settings.firm.target_pct is not None
+            or settings.firm.min_days > 0
+            or settings.firm.consistency is not None
+            or limits.max_positions_per_day is not None
+        )
+        self._offset_ms = 0
+        self.bounds = (0, 0)
+        """The day that holds now: its reset and the next one."""
+        self.clear()
+
+    def clear(self) -> None:
+        """Know nothing."""
+        self._states: dict[str, RuleState] = {}
+        self._seen: Seen | None = None
+        self._days: tuple[DayResult, ...] = ()
+        self._halts: tuple[Halt, ...] = ()
+        self._recovery: Recovery | None = None
+        self._observation: Observation | None = None
+        self._last: tuple[Account | None, tuple[Deal, ...], tuple[int, int]] = (None, (), (0, 0))
+        self._counted: tuple[tuple[Deal, ...], int] | None = None
+        self._whole = False
+        self._untold: list[Halt] = []
+        self._news: tuple[NewsWindow, ...] = ()
+        self._news_missing: str | None = None
+        self._written = self._durable()
+        self._written_ms = 0
+        self.kept = Kept({})
+
+    def restore(self, change: RulesChange) -> None:
+        """Take over what a journal entry has changed."""
+        self._states.update({state.rule: state for state in change.states})
+        self._seen = change.seen or self._seen
+        days = {day.day_ms: day for day in (*self._days, *change.days)}
+        self._days = tuple(days[key] for key in sorted(days))
+        self._halts = self._halts if change.halts is None else change.halts
+        if change.recovery is not None:
+            self._recovery = change.recovery[0] if change.recovery else None
+        self.written()
+        self._refresh()
+
+    def poll(self, now_ms: int, broker_offset_ms: int) -> None:
+        """Follow the day, the halts' ends and the calendar."""
+        self.follow_day(now_ms, broker_offset_ms)
+        if self._calendar is not None:
+            self._calendar.poll(now_ms)
+        self._follow_news(now_ms)
+        self._refresh()
+
+    def follow_day(self, now_ms: int, broker_offset_ms: int) -> None:
+        """Find the day that holds now."""
+        if not self.bounds[0] <= now_ms < self.bounds[1] or broker_offset_ms != self._offset_ms:
+            self.bounds = day_bounds(self._firm, now_ms, broker_offset_ms)
+            self._offset_ms = broker_offset_ms
+
+    def note(self, report: AccountReport, peak_equity: float, now_ms: int, broker_offset_ms: int) -> bool:
+        """Take a report in: anchors, days, and the halts that it is a reason for.
+
+        Whether a halt for the drawdown has run out, after which the peak counts anew.
+        """
+        last_ms = self._seen.at_ms if self._seen is not None else 0
+        key = report.account, report.deals, self.bounds
+        if all(map(_same, key, self._last)) and 0 <= report.received_ms - last_ms < _SAME_MS:
+            return False
+        self._last = key
+        seen = self._observe(report, broker_offset_ms)
+        if self._initial is not None:
+            self._states = observe(self._firm, self._initial, self._states, seen)
+        self._seen, self._observation = seen.now, seen
+        self._count_days(report, broker_offset_ms)
+        ended = self._halt(report.account, peak_equity, now_ms)
+        self._refresh()
+        return any(halt.code == halts.DRAWDOWN for halt in ended)
+
+    def halt(self, halt: Halt) -> None:
+        """Stop entries."""
+        self._halts = (*self._halts, halt)
+        self._refresh()
+
+    def resume(self, account: Account | None, peak_equity: float, wish: Recovery | None, now_ms: int) -> bool:
+        """Lift every halt; whether one was for the drawdown, whose peak then counts anew.
+
+        Smaller sizes follow: as wished, else as the policy wants after losses.
+        """
+        lifted = halts.standing(self._halts, now_ms)
+        self._halts = ()
+        recovery = wish
+        if recovery is None and account is not None:
+            recovery = halts.recovery_after(lifted, account, peak_equity, self._policy.recovery, now_ms)
+        self._recovery = recovery or (self._recovery if wish is None else None)
+        self._refresh()
+        return any(halt.code == halts.DRAWDOWN for halt in lifted)
+
+    def rule(self, name: str) -> LossRule | None:
+        """A loss rule by its name."""
+        return next((rule for rule in self._firm.rules if rule.name == name), None)
+
+    def give(self, rule: LossRule, anchor: float) -> bool:
+        """Let the trader say what a rule counts from; False before the account has been reported."""
+        if self._observation is None:
+            return False
+        self._states = {**self._states, rule.name: given(rule, anchor, self._observation)}
+        self._refresh()
+        return True
+
+    def checkpoint(self) -> _Durable:
+        """What a person may change, as it stands."""
+        return _Durable(self._states, self._days, self._halts, self._recovery)
+
+    def undo(self, before: _Durable) -> None:
+        """Back to a checkpoint."""
+        self._states, self._days, self._halts, self._recovery = before
+        self._refresh()
+
+    def news_of_halts(self) -> list[Halt]:
+        """Halts that came by themselves since the last call."""
+        found, self._untold = self._untold, []
+        return found
+
+    def change(self, *, whole: bool = False) -> RulesChange | None:
+        """What the journal does not hold yet, or everything; None if there is nothing."""
+        now, old = self._durable(), _NOTHING if whole else self._written
+        late = self._watches and self._seen is not None and self._seen.at_ms - self._written_ms >= _WRITE_EVERY_MS
+        if not whole and now == old and not late:
+            return None
+        recovery = () if now.recovery is None else (now.recovery,)
+        return RulesChange(
+            states=tuple(self._states.values()),
+            seen=self._seen,
+            days=tuple(day for day in now.days if day not in old.days),
+            halts=now.halts if now.halts != old.halts else None,
+            recovery=recovery if now.recovery != old.recovery else None,
+        )
+
+    def written(self) -> None:
+        """The last `change` is in the journal."""
+        self._written = self._durable()
+        self._written_ms = 0 if self._seen is None else self._seen.at_ms
+
+    def _observe(self, report: AccountReport, broker_offset_ms: int) -> Observation:
+        account = report.account
+        return Observation(
+            now=Seen(report.received_ms, account.balance, account.equity, not report.positions),
+            before=self._seen,
+            opened_ms=tuple(position.time_ms for position in report.positions),
+            deals=report.deals,
+            since_ms=report.deals_since_ms,
+            day_ms=self.bounds[0],
+            unwatched_ms=self._policy.freshness.max_unwatched_ms,
+            broker_offset_ms=broker_offset_ms,
+        )
+
+    def _count_days(self, report: AccountReport, broker_offset_ms: int) -> None:
+        key = report.deals, self.bounds[0]
+        if not self._counts_days or report.deals_since_ms is None:
+            return
+        if self._counted is not None and self._counted[0] is key[0] and self._counted[1] == key[1]:
+            return
+        self._counted = key
+        whole = begins_with_the_account(report.account.balance, report.deals)
+        since_ms = report.deals[0].time_ms if whole else report.deals_since_ms
+        first_ms = day_bounds(self._firm, since_ms, broker_offset_ms)[0] if whole else since_ms
+        if self._whole and whole and len(self._days) > 1:
+            first_ms = self._days[-2].day_ms  # the days before that are counted
+        self._whole = whole
+        resets = list(resets_between(self._firm, first_ms - 1, self.bounds[0], broker_offset_ms))
+        self._days = day_results(self._days, report.deals, first_ms, resets)
+
+    def _halt(self, account: Account, peak_equity: float, now_ms: int) -> list[Halt]:
+        """Add what the report is a reason for; return what has run out."""
+        found = halts.breaches(self._statuses(account), self._halts, now_ms)
+        drawdown = halts.drawdown_halt(account, peak_equity, self._halts, self._policy.drawdown, now_ms)
+        if drawdown is not None:
+            found.append(drawdown)
+        self._halts = (*self._halts, *found)
+        self._untold += found
+        self._recovery = halts.still(self._recovery, account, now_ms)
+        ended = [halt for halt in self._halts if halt not in halts.standing(self._halts, now_ms)]
+        if ended:
+            self._halts = halts.standing(self._halts, now_ms)
+            policy = self._policy.recovery
+            self._recovery = halts.recovery_after(ended, account, peak_equity, policy, now_ms) or self._recovery
+        return ended
+
+    def _statuses(self, account: Account) -> list[RuleStatus]:
+        initial = self._initial
+        if initial is None:
+            return []
+        known = ((rule, self._states.get(rule.name)) for rule in self._firm.rules)
+        return [
+            evaluate(rule, account, initial, state.anchor, self.bounds[1])
+            for rule, state in known
+            if state is not None and state.anchor is not None and not state.missing
+        ]
+
+    def _follow_news(self, now_ms: int) -> None:
+        if self._calendar is None:
+            return
+        coming = tuple(
+            window
+            for window in self._calendar.windows
+            if window.end_ms > now_ms and window.start_ms < now_ms + _NEWS_AHEAD_MS
+        )
+        if coming != self._news:
+            self._news = coming
+        missing = self._calendar.missing(now_ms)
+        self._news_missing = None if missing is None else f"{missing}."
+
+    def _opened_today(self) -> int | None:
+        day = self._days[-1] if self._days else None
+        return day.opened if day is not None and day.day_ms == self.bounds[0] else None
+
+    def _durable(self) -> _Durable:
+        return _Durable(self._timeless(), self._days, self._halts, self._recovery)
+
+    def _timeless(self) -> dict[str, RuleState]:
+        """The states without the moment they reach up to, which every report moves."""
+        return {name: state._replace(upto_ms=0) for name, state in self._states.items()}
+
+    def _refresh(self) -> None:
+        kept = Kept(
+            self._timeless(),
+            self._days,
+            self._halts,
+            self._recovery,
+            self._opened_today(),
+            self._news,
+            self._news_missing,
+        )
+        if kept != self.kept:
+            self.kept = kept
+
+
+def _same(first: object, second: object) -> bool:
+    return first is second or first == second

@@ -1,0 +1,64 @@
+"""Halts that nobody asked for, and what holds after one."""
+
+from collections.abc import Iterable
+
+from sizing.policy import DrawdownPolicy, RecoveryPolicy
+from sizing.snapshot import Account, Halt, Recovery, RuleStatus
+
+BREACH, DRAWDOWN, MANUAL = "rule_breached", "drawdown_halt", "trading_halted"
+_DAY_MS = 86_400_000
+
+
+def standing(halts: Iterable[Halt], now_ms: int) -> tuple[Halt, ...]:
+    """Those whose time has not run out."""
+    return tuple(halt for halt in halts if halt.until_ms is None or now_ms < halt.until_ms)
+
+
+def breaches(rules: Iterable[RuleStatus], halts: Iterable[Halt], now_ms: int) -> list[Halt]:
+    """A halt for each breached rule that has none yet: until the reset where the rule pauses, else for good.
+
+    Equity that recovers undoes no breach.
+    """
+    halted = {halt.rule for halt in halts if halt.code == BREACH}
+    return [
+        Halt(
+            BREACH,
+            f"{rule.measured:.2f} against the floor of {rule.name}, {rule.floor:.2f}",
+            now_ms,
+            rule.resets_ms if rule.pauses else None,
+            rule.name,
+        )
+        for rule in rules
+        if rule.breached and rule.name not in halted
+    ]
+
+
+def drawdown_halt(
+    account: Account, peak_equity: float, halts: Iterable[Halt], policy: DrawdownPolicy, now_ms: int
+) -> Halt | None:
+    """The halt at the policy's drawdown from peak equity, unless there is one already."""
+    if peak_equity <= 0 or any(halt.code == DRAWDOWN for halt in halts):
+        return None
+    drawdown = (peak_equity - account.equity) / peak_equity * 100
+    if drawdown < policy.halt_pct:
+        return None
+    until_ms = now_ms + policy.halt_days * _DAY_MS if policy.halt_days else None
+    return Halt(DRAWDOWN, f"equity {drawdown:.2f} % below its peak of {peak_equity:.2f}", now_ms, until_ms)
+
+
+def recovery_after(
+    halts: Iterable[Halt], account: Account, peak_equity: float, policy: RecoveryPolicy, now_ms: int
+) -> Recovery | None:
+    """The smaller sizes that follow halts for losses; None after others, or where the policy wants none."""
+    lost = [halt for halt in halts if halt.code != MANUAL]
+    if not lost or policy.days == 0 or policy.factor == 1.0:
+        return None
+    until_ms = now_ms + policy.days * _DAY_MS
+    return Recovery(policy.factor, now_ms, until_ms, max(peak_equity, account.equity), f"after {lost[0].code}")
+
+
+def still(recovery: Recovery | None, account: Account, now_ms: int) -> Recovery | None:
+    """The same, unless its time is over or equity is back."""
+    if recovery is None or now_ms >= recovery.until_ms:
+        return None
+    return None if recovery.equity is not None and account.equity >= recovery.equity else recovery
