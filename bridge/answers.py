@@ -117,6 +117,7 @@ def reserve(name: str, request: wire.SizeRequest, decision: Decision, now_ms: in
         magic=request.magic or 0,
         entry=decision.entry or 0.0,
         money_per_price=decision.money_per_price,
+        reach_cents=cents(lots * decision.reach_per_lot),
     )
 
 

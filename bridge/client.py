@@ -146,6 +146,25 @@ class Client:
         """The account at a glance."""
         return self.ask(wire.StatusRequest(**self._common()), wire.StatusReply)
 
+    def rules(self) -> wire.RulesReply:
+        """Every rule of the firm now: floors, headroom, resets, limits, halts, progress, windows without entries."""
+        return self.ask(wire.RulesRequest(**self._common()), wire.RulesReply)
+
+    def halt(self, *, reason: str, minutes: int | None = None, until_reset: bool = False) -> wire.HaltReply:
+        """No entries from now on: for some minutes, until the firm's next reset, or until `resume`."""
+        request = wire.HaltRequest(**self._common(), reason=reason, minutes=minutes, until_reset=until_reset)
+        return self.ask(request, wire.HaltReply)
+
+    def resume(self, *, reason: str, factor: float | None = None, days: int | None = None) -> wire.HaltReply:
+        """Lift every halt; sizes are multiplied by `factor` for so many days after it, else as the policy says."""
+        request = wire.ResumeRequest(**self._common(), reason=reason, factor=factor, days=days)
+        return self.ask(request, wire.HaltReply)
+
+    def set_anchor(self, rule: str, value: float, *, reason: str) -> wire.AnchorReply:
+        """Say what a loss rule counts from, in account currency, where the daemon cannot know it."""
+        request = wire.AnchorRequest(**self._common(), rule=rule, value=value, reason=reason)
+        return self.ask(request, wire.AnchorReply)
+
     def ping(self) -> wire.Reply:
         """A sign of life; `server_ms` is the daemon's clock."""
         return self.ask(wire.PingRequest(**self._common()), wire.Reply)

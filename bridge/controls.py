@@ -67,7 +67,7 @@ def halt_reply(request: wire.HaltRequest | wire.ResumeRequest, desk: Desk, now_m
     kind = "halt" if isinstance(request, wire.HaltRequest) else "resume"
     kept = desk.rules.kept
     return wire.HaltReply(
-        **ok(kind, request.id, now_ms), halts=_halts(kept.halts, now_ms), recovery=_recovery(kept.recovery)
+        **ok(kind, request.id, now_ms), halts=_halts(kept.halts, now_ms), recovery=_recovery(kept.recovery, now_ms)
     )
 
 
@@ -99,8 +99,8 @@ def rules_reply(request: wire.RulesRequest, desk: Desk, now_ms: int) -> wire.Rul
         at_risk=round(sum(each.worst for each in exposures), 2),
         rules=[_detail(rule, firm) for rule in settings.firm.rules],
         limits=[] if firm is None else list(_limits(firm, exposures)),
-        halts=_halts(kept.halts, now_ms),
-        recovery=_recovery(kept.recovery),
+        halts=_halts(kept.halts, now_ms) + _pause(firm, desk.rules.bounds),
+        recovery=_recovery(kept.recovery, now_ms),
         progress=None if firm is None else _progress(firm),
         windows=[] if firm is None else _windows(firm, now_ms),
         news_missing=kept.news_missing,
@@ -157,8 +157,13 @@ def _halts(halts: tuple[Halt, ...], now_ms: int) -> list[wire.HaltInfo]:
     return [wire.HaltInfo(each.code, each.reason, each.since_ms, each.until_ms) for each in standing(halts, now_ms)]
 
 
-def _recovery(recovery: Recovery | None) -> wire.RecoveryInfo | None:
-    if recovery is None:
+def _pause(firm: FirmState | None, day: tuple[int, int]) -> list[wire.HaltInfo]:
+    """What the firm's consistency rule makes of a day that has earned enough. No `resume` lifts it."""
+    return [] if firm is None or firm.pause is None else [wire.HaltInfo(MANUAL, firm.pause.removesuffix("."), *day)]
+
+
+def _recovery(recovery: Recovery | None, now_ms: int) -> wire.RecoveryInfo | None:
+    if recovery is None or now_ms >= recovery.until_ms:
         return None
     return wire.RecoveryInfo(recovery.factor, recovery.until_ms, recovery.equity, recovery.reason)
 

@@ -13,7 +13,7 @@ from sizing.prop import halts
 from sizing.prop.anchors import Observation, RuleState, Seen, given, observe
 from sizing.prop.calendar import day_bounds, resets_between
 from sizing.prop.evaluate import Kept, evaluate
-from sizing.prop.history import begins_with_the_account
+from sizing.prop.history import begins_with_the_account, withdrawn_since
 from sizing.prop.progress import DayResult, day_results
 from sizing.prop.rules import LossRule
 from sizing.snapshot import Account, Deal, Halt, NewsWindow, Recovery, RuleStatus
@@ -73,7 +73,8 @@ class RuleKeeper:
         self._untold: list[Halt] = []
         self._news: tuple[NewsWindow, ...] = ()
         self._news_missing: str | None = None
-        self._written = self._durable()
+        self._durable = _Durable({}, (), (), None)
+        self._written = self._durable
         self._written_ms = 0
         self.kept = Kept({})
 
@@ -118,13 +119,13 @@ class RuleKeeper:
             self._states = observe(self._firm, self._initial, self._states, seen)
         self._seen, self._observation = seen.now, seen
         self._count_days(report, broker_offset_ms)
-        ended = self._halt(report.account, peak_equity, now_ms)
+        ended = self._halt(report, peak_equity, now_ms)
         self._refresh()
         return any(halt.code == halts.DRAWDOWN for halt in ended)
 
     def halt(self, halt: Halt) -> None:
         """Stop entries."""
-        self._halts = (*self._halts, halt)
+        self._halts = halts.by_hand(self._halts, halt)
         self._refresh()
 
     def resume(self, account: Account | None, peak_equity: float, wish: Recovery | None, now_ms: int) -> bool:
@@ -150,6 +151,8 @@ class RuleKeeper:
         if self._observation is None:
             return False
         self._states = {**self._states, rule.name: given(rule, anchor, self._observation)}
+        # A breach that was found with another anchor is none; if it is one all the same, the next report says so.
+        self._halts = tuple(halt for halt in self._halts if halt.rule != rule.name)
         self._refresh()
         return True
 
@@ -169,9 +172,9 @@ class RuleKeeper:
 
     def change(self, *, whole: bool = False) -> RulesChange | None:
         """What the journal does not hold yet, or everything; None if there is nothing."""
-        now, old = self._durable(), _NOTHING if whole else self._written
+        now, old = self._durable, _NOTHING if whole else self._written
         late = self._watches and self._seen is not None and self._seen.at_ms - self._written_ms >= _WRITE_EVERY_MS
-        if not whole and now == old and not late:
+        if not whole and now is old and not late:
             return None
         recovery = () if now.recovery is None else (now.recovery,)
         return RulesChange(
@@ -184,7 +187,7 @@ class RuleKeeper:
 
     def written(self) -> None:
         """The last `change` is in the journal."""
-        self._written = self._durable()
+        self._written = self._durable
         self._written_ms = 0 if self._seen is None else self._seen.at_ms
 
     def _observe(self, report: AccountReport, broker_offset_ms: int) -> Observation:
@@ -216,9 +219,15 @@ class RuleKeeper:
         resets = list(resets_between(self._firm, first_ms - 1, self.bounds[0], broker_offset_ms))
         self._days = day_results(self._days, report.deals, first_ms, resets)
 
-    def _halt(self, account: Account, peak_equity: float, now_ms: int) -> list[Halt]:
-        """Add what the report is a reason for; return what has run out."""
-        found = halts.breaches(self._statuses(account), self._halts, now_ms)
+    def _halt(self, report: AccountReport, peak_equity: float, now_ms: int) -> list[Halt]:
+        """Add what the report is a reason for; return what has run out.
+
+        A report from before the reset says nothing of the new day's floor, and money that was paid out was not lost:
+        then the rules refuse as long as they find the account breached, and nothing stays.
+        """
+        account, found = report.account, []
+        if report.received_ms >= self.bounds[0] and not withdrawn_since(self.bounds[0], report.deals):
+            found = halts.breaches(self._statuses(account), self._halts, now_ms)
         drawdown = halts.drawdown_halt(account, peak_equity, self._halts, self._policy.drawdown, now_ms)
         if drawdown is not None:
             found.append(drawdown)
@@ -260,16 +269,14 @@ class RuleKeeper:
         day = self._days[-1] if self._days else None
         return day.opened if day is not None and day.day_ms == self.bounds[0] else None
 
-    def _durable(self) -> _Durable:
-        return _Durable(self._timeless(), self._days, self._halts, self._recovery)
-
-    def _timeless(self) -> dict[str, RuleState]:
-        """The states without the moment they reach up to, which every report moves."""
-        return {name: state._replace(upto_ms=0) for name, state in self._states.items()}
-
     def _refresh(self) -> None:
+        # Without the moment that the states reach up to, which every report moves.
+        timeless = {name: state._replace(upto_ms=0) for name, state in self._states.items()}
+        durable = _Durable(timeless, self._days, self._halts, self._recovery)
+        if durable != self._durable:
+            self._durable = durable
         kept = Kept(
-            self._timeless(),
+            timeless,
             self._days,
             self._halts,
             self._recovery,

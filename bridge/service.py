@@ -294,7 +294,8 @@ class Service:
             controls.halt(request, desk, now_ms)
             reply = encode(controls.halt_reply(request, desk, now_ms))
             self._write(desk, request.id, "halt", now_ms, body, reply)
-        self.events.append(Event("warning", "halted", {"account": desk.login, "reason": request.reason}))
+        fields = {"account": desk.login, "code": "trading_halted", "reason": request.reason}
+        self.events.append(Event("warning", "halted", fields))
         return reply
 
     def _resume(self, request: wire.ResumeRequest, desk: Desk, body: bytes, now_ms: int) -> bytes:

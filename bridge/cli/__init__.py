@@ -11,12 +11,14 @@ from bridge.cli.audit import audit
 from bridge.cli.bench import bench
 from bridge.cli.codes import codes
 from bridge.cli.config import check, init
+from bridge.cli.control import anchor, halt, resume
 from bridge.cli.demo import demo
 from bridge.cli.explain import explain
 from bridge.cli.keys import keys
 from bridge.cli.market import sample_market_command
 from bridge.cli.output import FAILURE_EXIT, complain, lost_output
 from bridge.cli.risk import risk
+from bridge.cli.rules import rules
 from bridge.cli.serve import serve
 from bridge.cli.size import size
 from bridge.cli.status import status
@@ -34,6 +36,10 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(size)
 app.command()(status)
+app.command()(rules)
+app.command()(halt)
+app.command()(resume)
+app.add_typer(anchor, name="anchor")
 app.command()(explain)
 app.command()(risk)
 app.command()(audit)

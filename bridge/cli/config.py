@@ -1,13 +1,15 @@
 """`lotbridge init` and `lotbridge check`: writing and validating a configuration folder."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from bridge.cli import options
+from bridge.cli.firm_warnings import calendar_reach, warnings_of
 from bridge.cli.folders import CONFIG_FILE, settings_of
-from bridge.cli.screen import GOOD, facts, line, lines, money, print_json, screen, show, table
+from bridge.cli.screen import GOOD, NOTE, facts, line, lines, money, print_json, screen, show, table
 from bridge.errors import ConfigError
 from bridge.settings import AccountSettings, Settings, policy_hash, write_defaults
 from bridge.settings.defaults import Preset
@@ -35,7 +37,7 @@ def init(
 
 
 def check(config: options.Config = None, as_json: options.Json = False) -> None:
-    """Check a configuration folder: a summary, or every problem at once."""
+    """Check a configuration folder: a summary with warnings, or every problem at once."""
     try:
         settings = settings_of(config)
     except ConfigError as error:
@@ -71,6 +73,9 @@ def _summary(settings: Settings) -> dict[str, Any]:
                 "firm": account.firm.name,
                 "initial_balance": account.initial_balance,
                 "policy_hash": policy_hash(account),
+                "calendar": None if account.calendar is None else str(account.calendar),
+                "calendar_until": calendar_reach(account),
+                "warnings": warnings_of(account, datetime.now(UTC)),
             }
             for account in settings.accounts
         ],
@@ -104,6 +109,12 @@ def _show(settings: Settings) -> None:
             policy_hash(account),
         )
     show(console, made)
+    for account in settings.accounts:
+        reach = calendar_reach(account)
+        if reach is not None:
+            line(console, f"{account.login}: {account.calendar} holds news until {reach}.", wrap=False)
+        for warning in warnings_of(account, datetime.now(UTC)):
+            line(console, f"Warning, {account.login}: {warning}", NOTE, wrap=False)
 
 
 def _quoted(folder: Path) -> str:

@@ -62,7 +62,7 @@ def facts(console: Console, rows: list[tuple[str, str]]) -> None:
     console.print(made)
 
 
-def line(console: Console, text: str, style: str = "", *, wrap: bool = True) -> None:
+def line(console: Console, text: str = "", style: str = "", *, wrap: bool = True) -> None:
     """One line, or as many as it takes. Without `wrap` it stays whole: paths and commands are there to be copied."""
     console.print(Text(text, style=style), soft_wrap=not wrap)
 

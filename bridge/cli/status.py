@@ -1,10 +1,13 @@
 """`lotbridge status`: the account at a glance."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.text import Text
 
 from bridge.cli import options
 from bridge.cli.connection import connected
+from bridge.cli.holding import REASONED, why_halted
 from bridge.cli.screen import (
     BAD,
     GOOD,
@@ -22,6 +25,7 @@ from bridge.cli.screen import (
     table,
     utc,
 )
+from bridge.client import Client
 from bridge.protocol.codes import CODES
 from bridge.protocol.messages import RuleInfo, StatusReply
 
@@ -51,22 +55,30 @@ def status(
         password=password,
     ) as client:
         reply = client.status()
+        why = [] if as_json or reply.halted not in REASONED else _why(client, reply.halted)
     if as_json:
         print_json(reply)
     else:
-        draw_status(screen(), reply)
+        draw_status(screen(), reply, why)
+
+
+def _why(client: Client, code: str) -> list[str]:
+    found = client.rules()
+    return why_halted(code, found.halts, found.rules, found.server_ms)
 
 
 def _quote(age_ms: int | None) -> str:
     return "no quote yet" if age_ms is None else f"newest quote {age(age_ms)} old"
 
 
-def draw_status(console: Console, reply: StatusReply) -> None:
-    """The whole account on one screen."""
+def draw_status(console: Console, reply: StatusReply, why: Sequence[str] = ()) -> None:
+    """The whole account on one screen. `why` it may not trade, beyond the code."""
     if reply.halted is None:
         line(console, f"Account {reply.account}: may trade", f"bold {GOOD}")
     else:
         line(console, f"Account {reply.account}: no trades, {reply.halted}", f"bold {BAD}")
+        for each in why:
+            line(console, each, BAD)
         line(console, f"What to do: {CODES.get(reply.halted, 'see the daemon log')}", BAD)
     terminal = reply.terminal
     state = "connected" if terminal.connected else "not connected"

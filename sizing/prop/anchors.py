@@ -21,7 +21,6 @@ from sizing.prop.history import (
 from sizing.prop.rules import LossRule
 from sizing.snapshot import Deal
 
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -40,6 +39,8 @@ class RuleState(NamedTuple):
     """The trader said what it is; nothing of the same day is weighed against that."""
     missing: str = ""
     """Why it does not hold now; empty where it does."""
+    raised: float | None = None
+    """A higher anchor that the last report gave and no report before it: the next one must say the same."""
 
 
 class Seen(NamedTuple):
@@ -128,9 +129,12 @@ def _this_reset(rule: LossRule, state: RuleState, seen: Observation) -> RuleStat
     sample = _sample("balance" if settled else rule.anchor, seen)
     if sample is None and known is None:
         return _unknown(state, rule)
-    # A report may know a new balance before its deals: of two anchors the higher leaves less room.
-    anchor = max(each for each in (known, sample) if each is not None)
-    return state._replace(anchor=anchor, day_ms=seen.day_ms, upto_ms=seen.now.at_ms, given=False, missing="")
+    # A report may know a new balance before its deals: of two anchors the higher leaves less room. What only one report
+    # says is not believed yet: a win whose deal is to come would raise the floor for the rest of the day.
+    new = RuleState(rule.name, rule.kind, known, seen.day_ms, seen.now.at_ms)
+    if known is None or (sample is not None and (not settled or state.raised == sample)):
+        return new._replace(anchor=max(each for each in (known, sample) if each is not None))
+    return new._replace(raised=sample if sample is not None and sample > known else None)
 
 
 def _sample(anchor: str, seen: Observation) -> float | None:

@@ -150,7 +150,8 @@ def _holds(rule: LossRule, state: RuleState, day_ms: int) -> bool:
 
 def _missing(rule: LossRule, state: RuleState | None) -> str:
     why = state.missing if state is not None and state.missing else "the day has begun, and no report has come since"
-    return f"What {rule.name} counts from is unknown: {why}. Feed the deals, or run `lotbridge anchor set {rule.name}`."
+    remedy = f"Feed the deals, or run `lotbridge anchor set {rule.name}` with the figure that your firm shows."
+    return f"What {rule.name} counts from is unknown: {why}. {remedy}"
 
 
 def _limits(firm: Firm, initial_balance: float | None) -> OpenLimits:

@@ -1,6 +1,7 @@
 """Halts that nobody asked for, and what holds after one."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 
 from sizing.policy import DrawdownPolicy, RecoveryPolicy
 from sizing.snapshot import Account, Halt, Recovery, RuleStatus
@@ -54,7 +55,15 @@ def recovery_after(
     if not lost or policy.days == 0 or policy.factor == 1.0:
         return None
     until_ms = now_ms + policy.days * _DAY_MS
-    return Recovery(policy.factor, now_ms, until_ms, max(peak_equity, account.equity), f"after {lost[0].code}")
+    back = peak_equity if peak_equity > account.equity else None
+    return Recovery(policy.factor, now_ms, until_ms, back, f"after {lost[0].code}")
+
+
+def by_hand(halts: Sequence[Halt], halt: Halt) -> tuple[Halt, ...]:
+    """The halts with one by hand: of several by hand, the one that lasts longest stands."""
+    others = tuple(each for each in halts if each.code != MANUAL)
+    mine = [halt, *(each for each in halts if each.code == MANUAL)]
+    return (*others, max(mine, key=lambda each: math.inf if each.until_ms is None else each.until_ms))
 
 
 def still(recovery: Recovery | None, account: Account, now_ms: int) -> Recovery | None:

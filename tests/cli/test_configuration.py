@@ -1,6 +1,8 @@
 """`check`, `init`, and every command that needs a configuration folder."""
 
 import json
+import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -98,3 +100,59 @@ def test_three_mistakes_as_json(run: Run, tmp_path: Path) -> None:
     answer = json.loads(outcome.out)
     assert answer["ok"] is False
     assert len(answer["problems"]) == 3
+
+
+def with_calendar(run: Run, folder: Path, events: str | None) -> Path:
+    """A folder whose firm wants a news calendar; the calendar has these rows, or is not there."""
+    run("init", folder)
+    path = folder / "bridge.toml"
+    path.write_text(path.read_text("utf-8").replace('"ftmo-2step"', '"ftmo-2step-funded"'), "utf-8")
+    if events is not None:
+        (folder / "calendar.csv").write_text(f"time,currency,impact,title\n{events}", "utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("events", "text"),
+    [
+        (None, "calendar.csv does not exist"),
+        ("2020-03-11T12:30:00Z,USD,high,CPI\n", "covers only until 2020-03-11 12:30 UTC"),
+        ("tomorrow,USD,high,CPI\n", "cannot be used"),
+        ("", "holds no event"),
+    ],
+)
+def test_check_warns_of_a_calendar_that_would_stop_trading(
+    run: Run, tmp_path: Path, events: str | None, text: str
+) -> None:
+    """The folder is valid all the same: exit code 0."""
+    folder = with_calendar(run, tmp_path / "config", events)
+    outcome = run("check", "--config", folder)
+    assert outcome.code == 0
+    assert f"{folder} is valid." in outcome.out
+    assert "Warning, 1000001: ftmo-2step-funded: " in outcome.out
+    assert text in " ".join(outcome.out.split())
+    (account,) = json.loads(run("check", "--config", folder, "--json").out)["accounts"]
+    assert text in account["warnings"][0]
+
+
+def test_check_says_until_when_the_calendar_reaches(run: Run, tmp_path: Path) -> None:
+    """Without a warning while something is still to come."""
+    folder = with_calendar(run, tmp_path / "config", "2099-12-11T12:30:00Z,USD,high,CPI\n")
+    outcome = " ".join(run("check", "--config", folder).out.split())
+    assert "calendar.csv holds news until 2099-12-11 12:30 UTC." in outcome
+    assert "calendar.csv does not" not in outcome
+    (account,) = json.loads(run("check", "--config", folder, "--json").out)["accounts"]
+    assert account["calendar_until"] == "2099-12-11 12:30 UTC"
+
+
+def test_check_warns_of_rules_that_were_read_long_ago(run: Run, tmp_path: Path) -> None:
+    """All of one date in one sentence, limits too; a rule read today is none of them."""
+    run("init", tmp_path / "config")
+    path = tmp_path / "config" / "firms" / "ftmo-2step.toml"
+    text = re.sub(r'(?m)^as_of = ".*"', 'as_of = "2020-02-29"', path.read_text("utf-8"))
+    path.write_text(text.replace("2020-02-29", f"{datetime.now(UTC):%Y-%m-%d}", 1), "utf-8")
+    (account,) = json.loads(run("check", "--json").out)["accounts"]
+    assert account["warnings"] == [
+        "ftmo-2step: max_loss, limits read on 2020-02-29, more than a year ago: "
+        "compare with your contract, put in the new date."
+    ]

@@ -19,6 +19,7 @@ NOW_MS = 1_772_618_400_000
 BROKER_AHEAD_MS = 2 * 3_600_000
 _BLOCK = re.compile(r"(<!-- frame: (\S+) -->\n```json\n)(.*?)(\n```)", re.DOTALL)
 _LINE = 118
+_ANCHOR = {"rule": "max_daily_loss", "value": 101_000.0, "reason": "as the firm's dashboard shows it"}
 
 
 class _StandingClock:
@@ -79,6 +80,10 @@ def _converse(ask: Callable[[str, dict[str, Any]], dict[str, Any]]) -> None:
         {"v": 1, "type": "size", "id": "ea7-7", **account, "symbol": "EURUSD", "side": "buy", "stop_los": 1.095},
     )
     ask("status", {"v": 1, "type": "status", "id": "ea7-8"})
+    ask("rules", {"v": 1, "type": "rules", "id": "ea7-10"})
+    ask("halt", {"v": 1, "type": "halt", "id": "ea7-11", "reason": "central bank at noon", "minutes": 90})
+    ask("resume", {"v": 1, "type": "resume", "id": "ea7-12", "reason": "it is over", "factor": 0.5, "days": 2})
+    ask("anchor", {"v": 1, "type": "anchor", "id": "ea7-13", **_ANCHOR})
     ask("gap", {"v": 1, "type": "snapshot", "id": "ea7-9", "session": "chart-1", "sequence": 2, "quotes": []})
 
 

@@ -15,13 +15,16 @@ from tests.docs.wire import tables_of
 
 
 def _commands() -> dict[str, set[str]]:
-    """Every command with its options."""
+    """Every command with its options; a group of commands with those of all of them."""
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
     found: dict[str, set[str]] = {"": _options(group)}
     for name, command in group.commands.items():
-        assert isinstance(command, TyperCommand)
-        found[name] = _options(command)
+        parts = command.commands.values() if isinstance(command, TyperGroup) else (command,)
+        found[name] = set()
+        for part in parts:
+            assert isinstance(part, TyperCommand)
+            found[name] |= _options(part)
     return found
 
 

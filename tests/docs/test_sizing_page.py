@@ -11,11 +11,13 @@ import sizing
 from sizing.caps import REFUSALS
 from sizing.engine import size
 from sizing.policy import Policy
-from tests.builders import make_account, make_spec
+from sizing.snapshot import Account, FirmState, OpenLimits, Recovery
+from tests.builders import NOW_MS, make_account, make_spec
 from tests.docs.pages import SIZING, text
 from tests.docs.wire import tables_of
 from tests.sizing.builders import ftmo_state, make_exposure, make_policy, make_signal, make_snapshot, make_view
 
+_OF_A_RULE = ("share", "headroom", "trail")
 PACKAGE = Path(sizing.__file__).parent
 
 
@@ -30,16 +32,32 @@ def _emitted() -> tuple[list[str], list[str]]:
     snapshot = make_snapshot(
         account=account,
         view=make_view(spec=make_spec(volume_limit=20.0)),
-        firm=ftmo_state(account),
+        firm=_strict_firm(account),
         exposures=(make_exposure("GBPUSD"),),
     )
     decision = size(make_signal(max_lots=5.0, max_risk_pct=1.0), snapshot, make_policy())
     rules = [rule.name for rule in snapshot.firm.rules]
     caps: dict[str, None] = {}
     for cap in decision.caps:
-        rule = next((name for name in rules if cap.name in (f"{name}_share", f"{name}_headroom")), None)
+        rule = next((name for name in rules if cap.name.removeprefix(f"{name}_") in _OF_A_RULE), None)
         caps[cap.name if rule is None else cap.name.replace(rule, "RULE", 1)] = None
     return [factor.name for factor in decision.factors], list(caps)
+
+
+def _strict_firm(account: Account) -> FirmState:
+    """FTMO's rules, one of them following equity, with every limit there is, after a halt."""
+    firm = ftmo_state(account)
+    daily, total = firm.rules
+    return dataclasses.replace(
+        firm,
+        rules=(daily, total._replace(trails=True)),
+        limits=OpenLimits(
+            open_risk=1_000.0, floating_loss=1_000.0, max_positions=10, max_positions_per_day=10,
+            max_lots_per_order=5.0, max_lots_open=5.0,
+        ),
+        opened_today=0,
+        recovery=Recovery(0.5, 0, NOW_MS + 1, None, "test"),
+    )  # fmt: skip
 
 
 def _written_in_code(constructor: str) -> set[str]:

@@ -15,6 +15,10 @@ REPLY_TYPES: dict[str, type[wire.Reply]] = {
     "release": wire.ReservationReply,
     "snapshot": wire.SnapshotReply,
     "status": wire.StatusReply,
+    "rules": wire.RulesReply,
+    "halt": wire.HaltReply,
+    "resume": wire.HaltReply,
+    "anchor": wire.AnchorReply,
     "ping": wire.Reply,
 }
 
@@ -89,7 +93,7 @@ def _records(kind: type[msgspec.Struct], *, defaults: bool) -> Iterator[tuple[st
     assert isinstance(info, inspect.StructType)
     for field in info.fields:
         for inner in _inside(field.type):
-            yield f"{field.encode_name} record", _rows(inner, defaults=defaults)
+            yield f"{_NAMED.get(inner, field.encode_name)} record", _rows(inner, defaults=defaults)
             yield from _records(inner, defaults=defaults)
 
 
@@ -149,9 +153,12 @@ def _number(value: float) -> str:
     return f"{value:g}".replace("e+", "e") if 0 < value < 1e-6 or value >= 1e12 else f"{value:,.15g}"
 
 
+_NAMED: dict[type[msgspec.Struct], str] = {wire.RuleInfo: "status rules"}
+"""Records whose field has the name of another record's."""
 _LARGEST = 2**63 - 1
 _ORDER = ("buy", "sell", "trending", "ranging", "volatile", "market", "pending", "ok", "reject", "error",
-          "M1", "M5", "M15", "M30", "H1", "H4", "D1")  # fmt: skip
+          "M1", "M5", "M15", "M30", "H1", "H4", "D1",
+          "daily", "total", "ends", "pauses", "weekend", "break", "news")  # fmt: skip
 
 
 def _order(value: str | int | None) -> int:
