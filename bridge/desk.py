@@ -16,15 +16,15 @@ from bridge.settings import AccountSettings, policy_hash
 from bridge.terminal.base import AccountReport, Execution, Terminal
 from sizing.audit import Forecast, Outcome
 from sizing.gates import Refusal
-from sizing.ledger import Fill, Ledger, Reservation, end, leg_of, seen
+from sizing.ledger import Ledger, Reservation, leg_of
 from sizing.prop.evaluate import Kept, firm_state
 from sizing.prop.rules import LossRule
+from sizing.reconcile import reconcile
+from sizing.shown import Shown
 from sizing.snapshot import (
     AccountView,
     Exposure,
     FirmState,
-    PendingOrder,
-    Position,
     Recovery,
     Side,
     Signal,
@@ -36,8 +36,8 @@ from sizing.stats.joint import Leg
 
 _ENDED_REMEMBERED = 1_000
 _STANDINGS_KEPT = 1_000
-_SEEN_WITHIN_MS = 2_000
-"""A report this much later than a fill shows the position, unless it is closed again."""
+_NETTING = (0, 1)
+"""ENUM_ACCOUNT_MARGIN_MODE: retail netting, exchange."""
 _REFRESH_S = 0.003
 """How long statistics may be worked out between two requests."""
 
@@ -309,28 +309,14 @@ class Desk:
         report = self.terminal.account()
         if report is None or not self.terminal.connected(now_ms):
             return []
-        volumes = {position.ticket: position.volume for position in report.positions}
-        taken: set[int] | None = None
-        changed = []
-        for reservation in self.ledger.reservations.values():
-            after = _settle(reservation, report, volumes, now_ms)
-            # An old report cannot tell whether there is a position, and an order sent in time is executed a little
-            # later: a lapse waits for a report made well after the expiry.
-            if after.rest_lots > 0 and after.expires_ms + _SEEN_WITHIN_MS <= min(now_ms, report.received_ms):
-                taken = self._reported_tickets() if taken is None else taken
-                after = _expire(after, report, taken)
-            if after is not reservation:
-                changed.append(after)
-        return changed
+        netting = report.account.margin_mode in _NETTING
+        shown = Shown(report.positions, report.orders, report.deals, report.received_ms, netting)
+        return reconcile(self.ledger.reservations.values(), self._ended.values, shown, now_ms)
 
     def answered(self, most: int | None) -> tuple[Outcome, ...]:
         """Forecasts that the market has answered, at most so many at once."""
         report = self.terminal.account()
         return () if report is None else tuple(self.auditor.due(self.terminal, report, self.reservation, most))
-
-    def _reported_tickets(self) -> set[int]:
-        known = (*self._ended.values(), *self.ledger.reservations.values())
-        return {ticket for each in known for ticket in each.tickets}
 
 
 def _same(first: _RestsOn, second: _RestsOn) -> bool:
@@ -341,33 +327,4 @@ def _same(first: _RestsOn, second: _RestsOn) -> bool:
         and first[2] is second[2]
         and first[3] is second[3]
         and first[4] == second[4]
-    )
-
-
-def _settle(reservation: Reservation, report: AccountReport, volumes: dict[int, float], now_ms: int) -> Reservation:
-    """The reservation without the fills that the book counts, or that are gone again."""
-    for each in reservation.unseen:
-        told_ms = min(report.received_ms, now_ms) if report.received_ms != each.report_ms else 0
-        if volumes.get(each.ticket, 0.0) >= each.lots or told_ms >= each.at_ms + _SEEN_WITHIN_MS:
-            reservation = seen(reservation, each.ticket)
-    return reservation
-
-
-def _expire(reservation: Reservation, report: AccountReport, taken: set[int]) -> Reservation:
-    """The reservation after its time: open if a position or order that nobody reported matches it, else lapsed."""
-    match = next((each for each in report.positions if _is_ours(reservation, each, each.time_ms, taken)), None) or next(
-        (each for each in report.orders if _is_ours(reservation, each, each.time_setup_ms, taken)), None
-    )
-    if match is None:
-        return end(reservation, "lapsed")
-    taken.add(match.ticket)
-    found = Fill(match.ticket, reservation.rest_lots, report.received_ms, shown=reservation.rest_lots)
-    return reservation._replace(state="open", rest_lots=0.0, fills=(*reservation.fills, found))
-
-
-def _is_ours(reservation: Reservation, found: Position | PendingOrder, made_ms: int, taken: set[int]) -> bool:
-    return (
-        found.ticket not in taken
-        and (found.symbol, found.side, found.magic) == (reservation.symbol, reservation.side, reservation.magic)
-        and made_ms >= reservation.created_ms - _SEEN_WITHIN_MS
     )

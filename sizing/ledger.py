@@ -52,6 +52,8 @@ class Reservation(NamedTuple):
     entry: float = 0.0
     money_per_price: float = 0.0
     """Account currency per lot and 1.0 of price; 0 where it was not kept."""
+    reach_cents: int = 0
+    """What may be gained first, before it is lost."""
 
     @property
     def tickets(self) -> tuple[int, ...]:
@@ -85,9 +87,10 @@ class _Sum(NamedTuple):
     worst_cents: int
     notional_cents: int
     margin_cents: int
+    reach_cents: int
 
 
-_NOTHING = _Sum(0, 0, 0, 0, 0, 0)
+_NOTHING = _Sum(0, 0, 0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +124,19 @@ class Ledger:
     def exposures(self) -> tuple[Exposure, ...]:
         """What is promised, by symbol and side, in account currency."""
         return tuple(
-            Exposure(symbol, side, count, lots / 1e8, risk / 100, worst / 100, notional / 100, margin / 100)
-            for (symbol, side), (count, lots, risk, worst, notional, margin) in self.sums.items()
+            Exposure(
+                symbol,
+                side,
+                each.positions,
+                each.lots_e8 / 1e8,
+                each.risk_cents / 100,
+                each.worst_cents / 100,
+                each.notional_cents / 100,
+                each.margin_cents / 100,
+                each.reach_cents / 100,
+                deficit=each.worst_cents / 100,
+            )
+            for (symbol, side), each in self.sums.items()
         )
 
     def worst_cents(self) -> int:
@@ -140,6 +154,7 @@ def _add(sums: dict[tuple[str, Side], _Sum], reservation: Reservation, sign: int
         old.worst_cents + sign * reservation.held_cents(reservation.worst_cents),
         old.notional_cents + sign * reservation.held_cents(reservation.notional_cents),
         old.margin_cents + sign * reservation.held_cents(reservation.margin_cents),
+        old.reach_cents + sign * reservation.held_cents(reservation.reach_cents),
     )
     if new.positions:
         sums[key] = new
@@ -204,3 +219,11 @@ def seen(reservation: Reservation, ticket: int) -> Reservation:
     return reservation._replace(
         fills=tuple(each._replace(shown=each.lots) if each.ticket == ticket else each for each in reservation.fills)
     )
+
+
+def found(reservation: Reservation, ticket: int, lots: float, at_ms: int) -> Reservation:
+    """The reservation after the terminal's report of `at_ms` shows `lots` more of `ticket` that no EA has reported."""
+    before = next((each for each in reservation.fills if each.ticket == ticket), Fill(ticket, 0.0, at_ms))
+    grown = fill(reservation, ticket, round(before.lots + lots, 8), at_ms)
+    after = before._replace(lots=round(before.lots + lots, 8), shown=round(before.shown + lots, 8))
+    return grown._replace(fills=tuple(after if each.ticket == ticket else each for each in grown.fills))

@@ -236,7 +236,7 @@ def test_bars_wait_while_requests_follow_each_other(rig: Rig) -> None:
     server, context = with_server(rig, lambda *_: None, keeper)
     try:
         asked_at = server._last_request
-        for late in (0.0, 0.02, 0.05):
+        for late in (0.0, 0.02, 0.049):
             server._housekeep(asked_at + late)
             assert not folder.exists()
         server._housekeep(asked_at + 0.051)

@@ -485,7 +485,7 @@ def test_entries_of_before_there_were_joint_scenarios_still_recompute(rig: BookR
 def test_a_reservation_of_before_is_counted_at_its_worst(rig: BookRig) -> None:
     reply = granted(rig.size(**WIDE, max_lots=0.3))
     changes = msgspec.msgpack.decode(newest(rig).changes or b"")
-    changes["reservations"] = [fields[:-2] for fields in changes["reservations"]]
+    changes["reservations"] = [fields[:-3] for fields in changes["reservations"]]
     changes.pop("forecasts")
     old = msgspec.msgpack.encode(changes)
     (reservation,) = msgspec.msgpack.decode(old, type=Changes).reservations

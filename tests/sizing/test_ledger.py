@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from sizing.ledger import Fill, Ledger, Reservation, cents, end, fill, seen
+from sizing.ledger import Fill, Ledger, Reservation, cents, end, fill, found, seen
 from tests.builders import NOW_MS
 
 
@@ -141,6 +141,20 @@ def test_ending_what_has_ended_changes_nothing() -> None:
 def test_a_ticket_that_is_not_waited_for_changes_nothing() -> None:
     filled = fill(make_reservation(), 7, 0.4, NOW_MS)
     assert seen(filled, 8) == filled
+
+
+def test_what_the_terminal_shows_and_nobody_reported_is_filled_and_shown_at_once() -> None:
+    once = found(make_reservation(), 7, 0.4, NOW_MS)
+    assert (once.state, once.fills, held(once)) == ("partly_open", (Fill(7, 0.4, NOW_MS, 0.4),), (0.6, 30_000))
+    assert fill(once, 7, 0.4, NOW_MS + 5) == once, "its late report is no news"
+    twice = found(once, 8, 0.6, NOW_MS)
+    assert (twice.state, tickets(twice), held(twice)) == ("open", (7, 8), (0.0, 0))
+
+
+def test_what_is_found_of_a_reported_ticket_does_not_show_what_was_reported() -> None:
+    grown = found(fill(make_reservation(), 7, 0.3, NOW_MS, report_ms=NOW_MS - 5), 7, 0.5, NOW_MS + 9)
+    assert grown.fills == (Fill(7, 0.8, NOW_MS, 0.5, NOW_MS - 5),)
+    assert held(grown) == (0.5, 25_000)
 
 
 @pytest.mark.parametrize(
@@ -302,6 +316,16 @@ class LedgerLife(RuleBasedStateMachine):
             self.put(seen(self.states[name], ticket))
             lots, _ = self.reported[name][ticket]
             self.reported[name][ticket] = lots, lots
+
+    @rule(name=known, lots=HUNDREDTHS, index=st.integers(0, 9))
+    def find(self, name: str, lots: float, index: int) -> None:
+        names = [*self.reported[name]][: index + 1] or [self.ticket + 1]
+        self.ticket += not self.reported[name]
+        self.put(found(self.states[name], names[-1], lots, NOW_MS))
+        before, shown = self.reported[name].get(names[-1], (Fraction(0), Fraction(0)))
+        more = Fraction(str(lots))
+        self.reported[name][names[-1]] = before + more, shown + more
+        self.promised[name] = max(Fraction(0), self.promised[name] - more)
 
     @rule(name=known, how=st.sampled_from(("released", "lapsed")))
     def finish(self, name: str, how: Any) -> None:
