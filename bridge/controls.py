@@ -13,12 +13,17 @@ from sizing.snapshot import AccountView, Exposure, FirmState, Halt, Recovery, Ru
 
 _DAY_MS = 86_400_000
 _MINUTE_MS = 60_000
+_YEAR_2000_MS = 946_684_800_000
 
 
 def halt(request: wire.HaltRequest, desk: Desk, now_ms: int) -> None:
-    """Stop entries. Raises ProtocolError where the end is said twice."""
+    """Stop entries. Raises ProtocolError where the end is said twice, or cannot be counted."""
     if request.minutes is not None and request.until_reset:
         raise ProtocolError("bad_value", "minutes and until_reset contradict each other: send one.", field="minutes")
+    timed = request.until_reset or request.minutes is not None
+    if timed and now_ms < _YEAR_2000_MS:
+        message = "The feed is the clock, and has not begun: halt without an end."
+        raise ProtocolError("bad_value", message, field="until_reset" if request.until_reset else "minutes")
     until_ms = None
     if request.until_reset:
         desk.note_account(now_ms)
@@ -29,7 +34,9 @@ def halt(request: wire.HaltRequest, desk: Desk, now_ms: int) -> None:
 
 
 def resume(request: wire.ResumeRequest, desk: Desk, now_ms: int) -> None:
-    """Lift every halt. Sizes are as wished after it, else as the policy says."""
+    """Lift every halt. Sizes are as wished after it, else as the policy says. Raises ProtocolError."""
+    if not desk.rules.reported:
+        raise _unreported(desk)
     wish = None
     if request.factor is not None or request.days is not None:
         policy = desk.settings.policy.recovery
@@ -39,7 +46,7 @@ def resume(request: wire.ResumeRequest, desk: Desk, now_ms: int) -> None:
     desk.resume(wish, now_ms)
 
 
-def set_anchor(request: wire.AnchorRequest, desk: Desk) -> LossRule:
+def set_anchor(request: wire.AnchorRequest, desk: Desk, now_ms: int) -> LossRule:
     """Take a rule's anchor from the trader; the rule. Raises ProtocolError."""
     rule = next((rule for rule in desk.settings.firm.rules if rule.name == request.rule), None)
     if rule is None:
@@ -56,10 +63,15 @@ def set_anchor(request: wire.AnchorRequest, desk: Desk) -> LossRule:
     if rule.ratchet and rule.scope == "total" and request.value < initial:
         message = f"{rule.name} counts from the highest so far, which is {initial:.2f} or more."
         raise ProtocolError("bad_value", message, field="value")
+    desk.note_account(now_ms)
     if not desk.give_anchor(rule, request.value):
-        message = f"Account {desk.login} has not been reported yet: start the feed first."
-        raise ProtocolError("bad_value", message, field="rule")
+        raise _unreported(desk)
     return rule
+
+
+def _unreported(desk: Desk) -> ProtocolError:
+    message = f"Account {desk.login} has not been reported yet: start the feed first."
+    return ProtocolError("bad_value", message, field="account")
 
 
 def halt_reply(request: wire.HaltRequest | wire.ResumeRequest, desk: Desk, now_ms: int) -> wire.HaltReply:

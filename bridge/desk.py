@@ -292,11 +292,14 @@ class Desk:
     def firm_state(self, view: AccountView, now_ms: int) -> FirmState:
         """The firm's rules now; worked out anew when the account or the day has changed."""
         rules = self.rules
-        if now_ms >= rules.bounds[1]:
+        if not rules.bounds[0] <= now_ms < rules.bounds[1]:
             self.note_account(now_ms)
         key = view, rules.kept, rules.bounds
         known = self._firm_key
-        if self._firm is None or known is None or known[0] is not view or known[1] is not key[1] or known != key:
+        over = self._firm is not None and any(
+            end is not None and now_ms >= end for end in (self._firm.break_until_ms, self._firm.weekend_until_ms)
+        )
+        if over or self._firm is None or known is None or known[0] is not view or known != key:
             self._firm = firm_state(
                 self.settings.firm, view.account, self.settings.initial_balance, rules.kept, now_ms,
                 winning=view.book.winning, broker_offset_ms=self.terminal.utc_offset_ms(),

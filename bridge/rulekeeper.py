@@ -3,6 +3,7 @@
 It follows the reports, and remembers what the journal does not hold yet.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from bridge.calendar_file import CalendarWatch
@@ -87,8 +88,8 @@ class RuleKeeper:
         self._halts = self._halts if change.halts is None else change.halts
         if change.recovery is not None:
             self._recovery = change.recovery[0] if change.recovery else None
-        self.written()
         self._refresh()
+        self.written()
 
     def poll(self, now_ms: int, broker_offset_ms: int) -> None:
         """Follow the day, the halts' ends and the calendar."""
@@ -128,6 +129,11 @@ class RuleKeeper:
         self._halts = halts.by_hand(self._halts, halt)
         self._refresh()
 
+    @property
+    def reported(self) -> bool:
+        """Whether the account has been reported since the start."""
+        return self._observation is not None
+
     def resume(self, account: Account | None, peak_equity: float, wish: Recovery | None, now_ms: int) -> bool:
         """Lift every halt; whether one was for the drawdown, whose peak then counts anew.
 
@@ -163,6 +169,7 @@ class RuleKeeper:
     def undo(self, before: _Durable) -> None:
         """Back to a checkpoint."""
         self._states, self._days, self._halts, self._recovery = before
+        self._last = (None, (), (0, 0))
         self._refresh()
 
     def news_of_halts(self) -> list[Halt]:
@@ -173,7 +180,7 @@ class RuleKeeper:
     def change(self, *, whole: bool = False) -> RulesChange | None:
         """What the journal does not hold yet, or everything; None if there is nothing."""
         now, old = self._durable, _NOTHING if whole else self._written
-        late = self._watches and self._seen is not None and self._seen.at_ms - self._written_ms >= _WRITE_EVERY_MS
+        late = self._watches and self._seen is not None and self._is_late(self._seen.at_ms)
         if not whole and now is old and not late:
             return None
         recovery = () if now.recovery is None else (now.recovery,)
@@ -184,6 +191,11 @@ class RuleKeeper:
             halts=now.halts if now.halts != old.halts else None,
             recovery=recovery if now.recovery != old.recovery else None,
         )
+
+    def _is_late(self, seen_ms: int) -> bool:
+        """Whether the last sight of equity must be written; near a reset each one may be the day's anchor."""
+        near = self.bounds[1] - seen_ms <= self._policy.freshness.max_unwatched_ms
+        return seen_ms - self._written_ms >= (_SAME_MS if near else _WRITE_EVERY_MS)
 
     def written(self) -> None:
         """The last `change` is in the journal."""
@@ -222,12 +234,14 @@ class RuleKeeper:
     def _halt(self, report: AccountReport, peak_equity: float, now_ms: int) -> list[Halt]:
         """Add what the report is a reason for; return what has run out.
 
-        A report from before the reset says nothing of the new day's floor, and money that was paid out was not lost:
-        then the rules refuse as long as they find the account breached, and nothing stays.
+        A report from before the reset says nothing of the new day's floor, and money that was paid out today was not
+        lost: while only that breaches a rule, requests are refused, and nothing stays.
         """
         account, found = report.account, []
-        if report.received_ms >= self.bounds[0] and not withdrawn_since(self.bounds[0], report.deals):
-            found = halts.breaches(self._statuses(account), self._halts, now_ms)
+        if report.received_ms >= self.bounds[0]:
+            paid = withdrawn_since(self.bounds[0], report.deals)
+            whole = replace(account, balance=account.balance + paid, equity=account.equity + paid)
+            found = halts.breaches(self._statuses(whole), halts.standing(self._halts, now_ms), now_ms)
         drawdown = halts.drawdown_halt(account, peak_equity, self._halts, self._policy.drawdown, now_ms)
         if drawdown is not None:
             found.append(drawdown)

@@ -308,7 +308,7 @@ class Service:
 
     def _anchor(self, request: wire.AnchorRequest, desk: Desk, body: bytes, now_ms: int) -> bytes:
         with desk.undone_on_failure():
-            rule = controls.set_anchor(request, desk)
+            rule = controls.set_anchor(request, desk, now_ms)
             reply = encode(controls.anchor_reply(request, rule, desk, now_ms))
             self._write(desk, request.id, "anchor", now_ms, body, reply)
         fields = {"account": desk.login, "rule": rule.name, "value": request.value, "reason": request.reason}

@@ -22,6 +22,10 @@ from sizing.prop.rules import LossRule
 from sizing.snapshot import Deal
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATE_MS = 600_000
+"""A deal may be told so much later than the balance that it made."""
+_STEP_MS = 20 * 3_600_000
+"""A reset so much earlier is another day's, and not the same one by a broker's clock that has changed."""
 
 
 class RuleState(NamedTuple):
@@ -35,8 +39,8 @@ class RuleState(NamedTuple):
     """The reset that began the day it belongs to."""
     upto_ms: int
     """Everything up to this moment is in it."""
-    given: bool = False
-    """The trader said what it is; nothing of the same day is weighed against that."""
+    given_ms: int = 0
+    """When the trader said what it is: nothing from before is weighed against that. 0: never."""
     missing: str = ""
     """Why it does not hold now; empty where it does."""
     raised: float | None = None
@@ -80,12 +84,11 @@ class Observation(NamedTuple):
     def watched_since(self, moment_ms: int) -> bool:
         """Whether equity cannot have been above what was seen: reports followed each other, or nothing was open."""
         before = self.before
-        if before is None or moment_ms < before.at_ms:
-            return False
-        if abs(self.now.at_ms - before.at_ms) <= self.unwatched_ms:
+        near = before is not None and moment_ms == before.at_ms <= self.now.at_ms + self.unwatched_ms
+        if near and before is not None and self.now.at_ms - before.at_ms <= self.unwatched_ms:
             return True
-        quiet = before.flat and self.now.flat
-        return quiet and self.knows_deals_since(before.at_ms) and not traded_since(before.at_ms + 1, self.deals)
+        # What is not open now and was not closed since was not open then either.
+        return self.now.flat and self.knows_deals_since(moment_ms) and not traded_since(moment_ms + 1, self.deals)
 
 
 def observe(firm: Firm, initial: float, states: dict[str, RuleState], seen: Observation) -> dict[str, RuleState]:
@@ -95,18 +98,21 @@ def observe(firm: Firm, initial: float, states: dict[str, RuleState], seen: Obse
         state = states.get(rule.name)
         if state is None or state.kind != rule.kind:
             state = RuleState(rule.name, rule.kind, None, 0, 0)
-        after[rule.name] = _locked(rule, initial, state, _observe_rule(firm, rule, initial, state, seen), seen)
+        after[rule.name] = _locked(rule, initial, _observe_rule(firm, rule, initial, state, seen), seen)
     return after
 
 
 def given(rule: LossRule, anchor: float, seen: Observation) -> RuleState:
     """The state after the trader has said what the rule counts from."""
-    return RuleState(rule.name, rule.kind, anchor, seen.day_ms, max(seen.day_ms, seen.now.at_ms), given=True)
+    now_ms = max(seen.day_ms, seen.now.at_ms)
+    return RuleState(rule.name, rule.kind, anchor, seen.day_ms, now_ms, given_ms=now_ms)
 
 
 def _observe_rule(firm: Firm, rule: LossRule, initial: float, state: RuleState, seen: Observation) -> RuleState:
     if rule.sampled == "inception":
         return state._replace(anchor=initial, day_ms=seen.day_ms, upto_ms=seen.now.at_ms)
+    if rule.scope == "daily" and state.day_ms - seen.day_ms > _STEP_MS:
+        return state  # the clock was set back over a reset: what is known of the later day is kept
     if rule.sampled == "reset":
         return _best_reset(firm, rule, initial, state, seen) if rule.ratchet else _this_reset(rule, state, seen)
     if rule.scope == "daily" and state.day_ms != seen.day_ms:
@@ -115,13 +121,13 @@ def _observe_rule(firm: Firm, rule: LossRule, initial: float, state: RuleState, 
         state = _from_inception(rule, initial, state, seen)
     if state.anchor is None:
         return state
-    return _highest_close(state, seen) if rule.sampled == "close" else _highest_equity(rule, state, seen)
+    return _highest_close(rule, state, seen) if rule.sampled == "close" else _highest_equity(rule, state, seen)
 
 
 def _this_reset(rule: LossRule, state: RuleState, seen: Observation) -> RuleState:
     """The anchor of a day: what balance or equity was when it began."""
     known = state.anchor if state.day_ms == seen.day_ms else None
-    if known is not None and state.given:
+    if known is not None and state.given_ms >= seen.day_ms:
         return state._replace(upto_ms=seen.now.at_ms)
     settled = known is not None and state.upto_ms >= seen.day_ms
     if settled and rule.anchor == "equity":
@@ -234,10 +240,12 @@ def _from_inception(rule: LossRule, initial: float, state: RuleState, seen: Obse
     return RuleState(rule.name, rule.kind, max(initial, seen.now.balance), seen.day_ms, upto_ms)
 
 
-def _highest_close(state: RuleState, seen: Observation) -> RuleState:
+def _highest_close(rule: LossRule, state: RuleState, seen: Observation) -> RuleState:
     if not seen.knows_deals_since(state.upto_ms):
         return state._replace(missing=_gap(state.upto_ms, "the deals since then are not all known"))
-    best = max(balances_since(state.upto_ms, seen.now.balance, seen.deals))
+    # A deal may be told later than the balance it made: the last minutes are looked at again.
+    since_ms = max(state.upto_ms - _LATE_MS, state.given_ms, seen.day_ms if rule.scope == "daily" else 0)
+    best = max(balances_since(since_ms, seen.now.balance, seen.deals))
     best = max(best, state.anchor or best)
     return state._replace(anchor=best, day_ms=seen.day_ms, upto_ms=max(state.upto_ms, seen.now.at_ms), missing="")
 
@@ -248,7 +256,7 @@ def _highest_equity(rule: LossRule, state: RuleState, seen: Observation) -> Rule
     if state.upto_ms != now.at_ms and not seen.watched_since(_last_report(state, seen)):
         return state._replace(missing=_gap(state.upto_ms, "positions were open and nobody watched the equity"))
     best = max(state.anchor or now.equity, now.equity, now.balance if rule.anchor == "higher" else now.equity)
-    return state._replace(anchor=best, day_ms=seen.day_ms, upto_ms=max(state.upto_ms, now.at_ms), missing="")
+    return state._replace(anchor=best, day_ms=seen.day_ms, upto_ms=now.at_ms, missing="")
 
 
 def _last_report(state: RuleState, seen: Observation) -> int:
@@ -258,15 +266,16 @@ def _last_report(state: RuleState, seen: Observation) -> int:
     return before.at_ms if straddles and before is not None else state.upto_ms
 
 
-def _locked(rule: LossRule, initial: float, before: RuleState, after: RuleState, seen: Observation) -> RuleState:
+def _locked(rule: LossRule, initial: float, state: RuleState, seen: Observation) -> RuleState:
     """After a withdrawal, the anchor at which the floor stands at its lock, where the rule says so."""
     lock = rule.lock(initial)
-    if rule.after_payout == "keep" or lock is None or after.anchor is None or before.anchor is None:
-        return after
-    if not withdrawn_since(before.upto_ms, seen.deals):
-        return after
+    if rule.after_payout == "keep" or lock is None or state.anchor is None:
+        return state
+    # However long ago: a payout's deal may be told later than the balance it left.
+    if not withdrawn_since(state.given_ms, seen.deals):
+        return state
     anchor = lock / (1 - (rule.amount_pct or 0.0) / 100) if rule.of == "anchor" else lock + rule.amount(initial, lock)
-    return after._replace(anchor=max(after.anchor, anchor))
+    return state._replace(anchor=max(state.anchor, anchor))
 
 
 def _unknown(state: RuleState, rule: LossRule) -> RuleState:

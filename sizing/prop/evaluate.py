@@ -63,7 +63,7 @@ def firm_state(
         if initial_balance is None:
             missing.append((rule.name, "The account's initial_balance is not configured."))
         elif state is None or state.anchor is None or not _holds(rule, state, day_ms):
-            missing.append((rule.name, _missing(rule, state)))
+            missing.append((rule.name, _missing(rule, state, day_ms)))
         else:
             rules.append(evaluate(rule, account, initial_balance, state.anchor, resets_ms, winning))
     weekend = weekend_bounds(firm, now_ms, broker_offset_ms) or (None, None)
@@ -148,8 +148,10 @@ def _holds(rule: LossRule, state: RuleState, day_ms: int) -> bool:
     return rule.sampled == "inception" or state.day_ms == day_ms or (rule.scope == "total" and state.day_ms > day_ms)
 
 
-def _missing(rule: LossRule, state: RuleState | None) -> str:
-    why = state.missing if state is not None and state.missing else "the day has begun, and no report has come since"
+def _missing(rule: LossRule, state: RuleState | None, day_ms: int) -> str:
+    why = "the day has begun, and no report has come since"
+    if state is not None and (state.missing or state.day_ms > day_ms):
+        why = state.missing or "the clock was set back over the reset"
     remedy = f"Feed the deals, or run `lotbridge anchor set {rule.name}` with the figure that your firm shows."
     return f"What {rule.name} counts from is unknown: {why}. {remedy}"
 

@@ -1,11 +1,13 @@
 """A daemon as a process of its own that can be killed, or that kills itself at a point where it hurts.
 
-    python -m tests.bridge.daemon_process JOURNAL BIND [POINT COUNT]
+    python -m tests.bridge.daemon_process JOURNAL BIND --now MS [--speed FACTOR] [--point POINT --count N --kind KIND]
 
-It prints `ready ADDRESS`, serves one fed account on simulated time, and ends in order when its input is closed. With a
-POINT it dies like under SIGKILL when that point is reached for the COUNT-th time after it was ready.
+It prints `ready ADDRESS`, serves one fed account, and ends in order when its input is closed. Its time begins at `now`;
+messages move it, unless there is a speed. With a POINT it dies like under SIGKILL when that point is reached for the
+N-th time after it was ready, counting entries of one KIND only where that is said.
 """
 
+import argparse
 import os
 import signal
 import sys
@@ -15,8 +17,9 @@ from pathlib import Path
 
 import zmq
 
-from bridge.clock import SteppedClock
+from bridge.clock import Clock, ScaledClock, SteppedClock
 from bridge.desk import Desk
+from bridge.journal.records import Entry
 from bridge.journal.store import Journal
 from bridge.journal.tail import Tail
 from bridge.server import Server, bind_router
@@ -24,37 +27,51 @@ from bridge.service import Service
 from bridge.settings import AccountSettings
 from bridge.terminal.feed import FeedTerminal
 from tests.bridge.builders import account_settings, roomy_policy
-from tests.builders import NOW_MS
+from tests.sizing.builders import ftmo, loss_rule, total_rule
 
-POINTS = ("before append", "half-way through append", "after append", "after fold, before clear", "after clear")
+APPENDS = ("before append", "half-way through append", "after append")
+POINTS = (*APPENDS, "after fold, before clear", "after clear")
 
 
 def settings() -> AccountSettings:
-    """Many small positions may be open at a time."""
-    return account_settings(policy=roomy_policy(caps={"max_positions": 10_000, "max_positions_per_symbol": 10_000}))
+    """Many small positions may be open at a time; one rule for each way to keep an anchor."""
+    best = total_rule(name="best", anchor="balance", sampled="reset", ratchet=True)
+    peak = total_rule(name="peak", anchor="equity", sampled="tick", ratchet=True)
+    return account_settings(
+        firm=ftmo(rules=(loss_rule(breach="pauses"), total_rule(), best, peak)),
+        policy=roomy_policy(
+            caps={"max_positions": 10_000, "max_positions_per_symbol": 10_000}, drawdown={"halt_pct": 50.0}
+        ),
+    )
 
 
-def main(journal_path: Path, bind: str, point: str = "", count: int = 0) -> None:
-    journal = Journal(journal_path)
-    service = Service([Desk(settings(), FeedTerminal(settings().login))], journal, SteppedClock(NOW_MS))
+def main(options: argparse.Namespace) -> None:
+    journal = Journal(options.journal)
+    clock: Clock = ScaledClock(options.now, options.speed) if options.speed else SteppedClock(options.now)
+    service = Service([Desk(settings(), FeedTerminal(settings().login))], journal, clock)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    server = Server(service, journal, bind_router(context, bind, None))
+    server = Server(service, journal, bind_router(context, options.bind, None))
     threading.Thread(target=_stop_at_end_of_input, args=(server,), daemon=True).start()
-    if point:
-        arm(point, count)
+    if options.point:
+        arm(options.point, options.count, options.kind)
     print("ready", server.address, flush=True)  # noqa: T201 - the parent waits for it
     server.run()
     journal.close()
     context.destroy(linger=0)
 
 
-def arm(point: str, count: int) -> None:
+def arm(point: str, count: int, kind: str) -> None:
     """Die when the point is reached for the count-th time."""
     due = _countdown(count)
-    write, clear = os.write, Tail.clear
+    write, clear, append = os.write, Tail.clear, Journal.append
+    at_hand = [not kind]
+
+    def marking_append(self: Journal, entry: Entry) -> None:
+        at_hand[0] = kind in ("", entry.type)
+        append(self, entry)
 
     def deadly_write(file: int, data: bytes) -> int:
-        if due():
+        if at_hand[0] and due():
             if point == "half-way through append":
                 write(file, data[: len(data) // 2])
             elif point == "after append":
@@ -70,8 +87,9 @@ def arm(point: str, count: int) -> None:
         if now:
             die()
 
-    if "append" in point:
+    if point in APPENDS:
         os.write = deadly_write
+        Journal.append = marking_append  # type: ignore[method-assign]
     else:
         Tail.clear = deadly_clear  # type: ignore[method-assign]
 
@@ -96,6 +114,17 @@ def _stop_at_end_of_input(server: Server) -> None:
     server.stop()
 
 
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("journal", type=Path)
+    parser.add_argument("bind")
+    parser.add_argument("--now", type=int, required=True)
+    parser.add_argument("--speed", type=float, default=0.0)
+    parser.add_argument("--point", choices=POINTS)
+    parser.add_argument("--count", type=int, default=1)
+    parser.add_argument("--kind", default="")
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    _, path, address, *rest = sys.argv
-    main(Path(path), address, *rest[:1], *map(int, rest[1:]))
+    main(_options())

@@ -6,11 +6,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bridge.clock import SteppedClock
+from bridge.desk import Desk
 from bridge.errors import JournalError
 from bridge.journal.store import Journal
+from bridge.service import Service
+from bridge.terminal.feed import FeedTerminal
 from tests.bridge.builders import (
     Rig,
     account_info,
@@ -20,7 +25,10 @@ from tests.bridge.builders import (
     recomputed,
     size_fields,
 )
+from tests.bridge.daemon_process import settings
+from tests.bridge.paper import PaperAccount, PaperRig
 from tests.bridge.sockets import asked, connected, serving
+from tests.builders import NOW_MS, at
 
 Full = Callable[[Rig], AbstractContextManager[None]]
 
@@ -236,4 +244,138 @@ def test_a_disk_that_is_full_at_the_start_is_a_journal_error(small_disk: Path | 
     Journal(path).close()
     rig._open()
     assert rig.send(raw) == reply
+    rig.close()
+
+
+# What the firm's rules rest on --------------------------------------------------------------------------------------
+
+SECOND = 1_000
+RESET = at("2026-03-04 23:00")
+
+
+@pytest.fixture(params=list(WAYS))
+def ruled(request: pytest.FixtureRequest, small_disk: Path | None, tmp_path: Path) -> Iterator[tuple[PaperRig, Full]]:
+    """A rig under a rule of each kind, flat since its deposit, a second ago; and a way to fill its disk."""
+    real = request.param == "a full disk"
+    full = refused_writes if real and small_disk is None else WAYS[request.param]
+    folder = small_disk if real and small_disk is not None else tmp_path / "rig"
+    rules = settings()
+    rig = PaperRig(folder, paper=PaperAccount(NOW_MS - SECOND), firm=rules.firm, policy=rules.policy)
+    rig.report()
+    yield rig, full
+    rig.close()
+
+
+def remembered(desk: Desk) -> tuple[Any, ...]:
+    """What must outlive the process."""
+    kept = desk.rules.kept
+    return kept.states, kept.halts, kept.recovery, desk.ledger.reservations, desk._peak_equity
+
+
+def restarted(rig: PaperRig, folder: Path) -> tuple[Any, ...]:
+    """What a daemon remembers that starts on the files as they are; it runs elsewhere, where there is room."""
+    path = folder / "journal.sqlite"
+    copy_files(rig.path, path)
+    journal = Journal(path)
+    desk = Desk(rig.accounts[0], FeedTerminal(rig.accounts[0].login))
+    Service([desk], journal, SteppedClock(rig.clock.now_ms()))
+    journal.close()
+    return remembered(desk)
+
+
+def test_a_full_disk_leaves_reservations_halts_and_anchors_as_they_were(
+    ruled: tuple[PaperRig, Full], tmp_path: Path
+) -> None:
+    rig, full = ruled
+    names = [granted(rig.size(max_lots=0.1))["reservation"] for _ in range(2)]
+    rig.ask(type="halt", reason="lunch", minutes=30)
+    requests = {
+        "fill": rig.body(type="fill", reservation=names[0], ticket=7, lots=0.05, price=1.1),
+        "release": rig.body(type="release", reservation=names[1], reason="x"),
+        "halt": rig.body(type="halt", reason="for today", until_reset=True),
+        "anchor": rig.body(type="anchor", rule="best", value=101_000.0, reason="as the firm says"),
+        "resume": rig.body(type="resume", reason="again", factor=0.5, days=3),
+        "size": rig.body(**size_fields(max_lots=0.1)),
+    }
+    before = remembered(rig.desks[0])
+    assert restarted(rig, tmp_path / "before") == before
+    with full(rig):
+        exhaust(rig, rig.send)
+        for kind, raw in requests.items():
+            for _ in range(2):
+                reply = decoded(rig.send(raw))
+                assert (reply["status"], reply["code"]) == ("error", "internal"), kind
+                assert remembered(rig.desks[0]) == before, kind
+            rig.service.housekeep()
+        assert remembered(rig.desks[0]) == before
+        assert restarted(rig, tmp_path / "full") == before
+    for kind, raw in requests.items():
+        was = remembered(rig.desks[0])
+        reply = decoded(rig.send(raw))
+        assert reply["status"] == "ok", (kind, reply)
+        assert remembered(rig.desks[0]) != was, kind
+        assert restarted(rig, tmp_path / kind) == remembered(rig.desks[0]), kind
+        assert decoded(rig.send(raw)) == reply
+
+
+def test_what_is_seen_while_the_disk_is_full_is_written_when_there_is_room(
+    ruled: tuple[PaperRig, Full], tmp_path: Path
+) -> None:
+    """A peak, a breach and a reset. None of it is answered, and none of it is forgotten."""
+    rig, full = ruled
+    held = rig.paper.open(rig.clock.now_ms())
+    with full(rig):
+        exhaust(rig, rig.send)
+        for floating in (2_000.0, -5_500.0, 0.0):
+            rig.tick(SECOND)
+            rig.paper.floats(held, floating)
+            reply = rig.ask(**rig.broker_fields(0, **rig.paper.parts()))
+            assert (reply["status"], reply["code"]) == ("error", "internal")
+            rig.service.housekeep()
+        assert decoded(rig.send(rig.body(**size_fields())))["code"] == "internal"
+    rig.service.housekeep()
+    assert rig.halts() == [("rule_breached", RESET)]
+    assert rig.anchor("peak") == 102_000
+    assert restarted(rig, tmp_path / "freed") == remembered(rig.desks[0])
+    rig.reopen()
+    rig.tick(SECOND)
+    rig.report()
+    assert (rig.refusal(), rig.anchor("peak")) == ("rule_breached", 102_000)
+
+
+def test_a_reset_and_a_lapse_while_the_disk_is_full(ruled: tuple[PaperRig, Full], tmp_path: Path) -> None:
+    rig, full = ruled
+    rig.paper.trade(rig.clock.now_ms(), 3_000.0)
+    rig.tick(2 * SECOND)
+    rig.report()
+    rig.set_anchor(103_000.0, "peak")
+    rig.clock.advance_to(RESET - 40 * SECOND)
+    rig.report()
+    name = granted(rig.size(max_lots=0.1))["reservation"]
+    held = rig.reserved()
+    before = remembered(rig.desks[0])
+    with full(rig):
+        exhaust(rig, rig.send)
+        rig.clock.advance_to(RESET + 5 * SECOND)
+        assert rig.ask(**rig.broker_fields(0, **rig.paper.parts()))["code"] == "internal"
+        rig.service.housekeep()
+        assert rig.desks[0].ledger.reservations == before[3], "what is not written has not lapsed"
+        assert restarted(rig, tmp_path / "full") == before
+    rig.service.housekeep()
+    rig.tick(SECOND)
+    rig.report()
+    assert (rig.reserved(), held > 0, rig.release(name)["state"]) == (0, True, "lapsed")
+    assert (rig.anchor(), rig.anchor("best")) == (103_000, 103_000)
+    assert restarted(rig, tmp_path / "freed") == remembered(rig.desks[0])
+
+
+def test_a_halt_that_could_not_be_written_does_not_take_the_new_day_back(tmp_path: Path) -> None:
+    rig = PaperRig(tmp_path)
+    rig.clock.advance_to(RESET - SECOND)
+    rig.report()
+    rig.tick(2 * SECOND)
+    with refused_writes(rig):
+        assert rig.ask(type="halt", reason="x", until_reset=True)["code"] == "internal"
+    rig.service.housekeep()
+    assert rig.anchor() == 100_000
     rig.close()

@@ -1,8 +1,9 @@
-"""SIGKILL at any moment: nothing acknowledged is lost, and no id is answered twice differently."""
+"""SIGKILL at any moment: nothing acknowledged is lost, and no id is answered twice differently.
+
+A twin that never dies is told the same: anchors, halts and what follows them must come out the same.
+"""
 
 import random
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,6 @@ from typing import Any
 
 import msgspec
 import pytest
-import zmq
 
 from bridge.clock import SteppedClock
 from bridge.desk import Desk
@@ -21,153 +21,14 @@ from bridge.journal.store import Journal
 from bridge.service import Incoming, Service
 from bridge.terminal.feed import FeedTerminal
 from sizing.ledger import Reservation
-from tests.bridge.builders import account_info, body, decoded, quote_info, recomputed, size_fields, symbol_info
-from tests.bridge.daemon_process import POINTS, settings
-from tests.builders import LOGIN, NOW_MS
+from tests.bridge.builders import Rig, recomputed, size_fields
+from tests.bridge.daemon_process import APPENDS, POINTS, settings
+from tests.bridge.processes import WAIT_S, Daemon, PatientClient, trading
+from tests.bridge.trader import Trader
+from tests.builders import NOW_MS
 
-ROOT = Path(__file__).parents[2]
-ATTEMPT_MS = 250
-ATTEMPTS = 240
 REQUESTS = 1_000
 KILLS = 12
-WAIT_S = 60.0
-
-
-class Daemon:
-    """A daemon that is killed and started again on the same journal and port."""
-
-    def __init__(self, journal: Path) -> None:
-        self.journal = journal
-        self.address = "tcp://127.0.0.1:*"
-        self.kills = 0
-        self._process: subprocess.Popen[str] | None = None
-
-    def start(self, *point: str) -> None:
-        arguments = [sys.executable, "-m", "tests.bridge.daemon_process", str(self.journal), self.address, *point]
-        self._process = process = subprocess.Popen(
-            arguments, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout is not None
-        word, _, address = process.stdout.readline().strip().partition(" ")
-        assert word == "ready", f"the daemon ended with {process.wait(WAIT_S)}"
-        self.address = address
-
-    @property
-    def alive(self) -> bool:
-        return self._process is not None and self._process.poll() is None
-
-    def kill(self) -> None:
-        assert self._process is not None
-        self._process.kill()
-        self.buried()
-
-    def buried(self) -> int:
-        """Wait until the process has ended; its exit code."""
-        assert self._process is not None
-        self._process.communicate(timeout=WAIT_S)
-        self.kills += 1
-        return self._process.returncode
-
-    def stop(self) -> int:
-        """End in order."""
-        assert self._process is not None
-        self._process.communicate("", timeout=WAIT_S)
-        return self._process.returncode
-
-    def close(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-
-
-class PatientClient:
-    """Sends the same bytes until there is an answer, as PROTOCOL tells an EA to, only longer."""
-
-    def __init__(self) -> None:
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._socket: zmq.Socket[bytes] | None = None
-        self.replies: dict[bytes, bytes] = {}
-        self.repeated = 0
-
-    def ask(self, daemon: Daemon, raw: bytes) -> dict[str, Any]:
-        for _ in range(ATTEMPTS):
-            socket = self._socket = self._socket or self._connect(daemon.address)
-            socket.send(raw)
-            if socket.poll(ATTEMPT_MS):
-                reply = socket.recv()
-                assert self.replies.setdefault(raw, reply) == reply, "answered twice differently"
-                return decoded(reply)
-            self.repeated += 1
-            self.hang_up()
-        raise AssertionError("no answer")
-
-    def _connect(self, address: str) -> "zmq.Socket[bytes]":
-        socket = self._context.socket(zmq.REQ)
-        socket.setsockopt(zmq.LINGER, 0)
-        socket.setsockopt(zmq.RECONNECT_IVL, 10)
-        socket.connect(address)
-        return socket
-
-    def hang_up(self) -> None:
-        if self._socket is not None:
-            self._socket.close(linger=0)
-            self._socket = None
-
-    def close(self) -> None:
-        self._context.destroy(linger=0)
-
-
-class Trader:
-    """Draws the next request: mostly sizes, and what becomes of them; every fifth is a snapshot, a second later."""
-
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)  # noqa: S311 - a reproducible test
-        self._count = 0
-        self._open: list[tuple[str, float]] = []
-        self.reserved: dict[str, float] = {}
-        self.released: set[str] = set()
-        self.filled: set[str] = set()
-
-    def next(self) -> bytes:
-        self._count += 1
-        if self._count % 5 == 1:
-            return self._snapshot()
-        draw = self._random.random()
-        if self._open and draw < 0.3:
-            name, lots = self._open.pop(self._random.randrange(len(self._open)))
-            if draw < 0.12:
-                self.released.add(name)
-                return self._body(type="release", reservation=name, reason="changed my mind")
-            self.filled.add(name)
-            return self._body(type="fill", reservation=name, ticket=self._count, lots=lots, price=1.1)
-        return self._body(**size_fields(max_lots=self._random.choice([0.01, 0.02, 0.05]), magic=self._count))
-
-    def take(self, reply: dict[str, Any]) -> None:
-        assert reply["code"] != "internal", reply
-        if reply["type"] == "size" and reply["reservation"] is not None:
-            self.reserved[reply["reservation"]] = reply["lots"]
-            self._open.append((reply["reservation"], self._random.choice([1.0, 0.5]) * reply["lots"]))
-
-    def _snapshot(self) -> bytes:
-        now_ms = NOW_MS + 1_000 * (self._count // 5)
-        return self._body(
-            type="snapshot", session="ea", sequence=self._count, time_trade_server=now_ms // 1000,
-            account_info=account_info(), symbols=[symbol_info()], positions=[], orders=[], deals=[],
-            quotes=[quote_info(time_msc=now_ms)],
-        )  # fmt: skip
-
-    def _body(self, **fields: Any) -> bytes:
-        return body({"v": 1, "id": f"t-{self._count}", "account": LOGIN, **fields})
-
-
-@contextmanager
-def trading(folder: Path) -> Iterator[tuple[Daemon, PatientClient]]:
-    daemon, client = Daemon(folder / "journal.sqlite"), PatientClient()
-    try:
-        yield daemon, client
-    finally:
-        client.close()
-        daemon.close()
 
 
 class Killer(threading.Thread):
@@ -209,12 +70,58 @@ class Killer(threading.Thread):
             self.fault = fault
 
 
+class Twin:
+    """A daemon that never dies and hears whatever the other one has done, but for its sizes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.rig = Rig(folder, settings())
+        self.compared = 0
+
+    def hear(self, raw: bytes, reply: dict[str, Any]) -> None:
+        """Follow one request; where it was what the rules say, both must say the same."""
+        if reply["type"] in ("snapshot", "halt", "resume", "anchor") and reply["status"] == "ok":
+            self.rig.send(raw)
+        if reply["type"] == "rules" and reply["equity"] is not None:
+            own = self.rig.ask(type="rules")
+            for key in ("rules", "halts", "recovery", "progress", "day_from_ms", "equity"):
+                assert reply[key] == own[key], key
+            self.compared += 1
+
+    def same_after_restart(self, path: Path) -> None:
+        """What the other's journal leads to is what is remembered here."""
+        journal = Journal(path)
+        desk = Desk(settings(), FeedTerminal(settings().login))
+        Service([desk], journal, SteppedClock(self.rig.clock.now_ms()))
+        mine, other = self.rig.desks[0].rules.kept, desk.rules.kept
+        journal.close()
+        assert (other.states, other.halts, other.recovery) == (mine.states, mine.halts, mine.recovery)
+
+
+@contextmanager
+def scene(folder: Path) -> Iterator[tuple[Daemon, PatientClient, Twin]]:
+    """A daemon that is not running yet, its client, and its twin."""
+    twin = Twin(folder / "twin")
+    try:
+        with trading(folder, NOW_MS) as (daemon, client):
+            yield daemon, client, twin
+    finally:
+        twin.rig.close()
+
+
+def step(daemon: Daemon, client: PatientClient, trader: Trader, twin: Twin) -> None:
+    """One request of the trader's, and what follows from it."""
+    raw = trader.next()
+    daemon.now_ms = trader.now_ms
+    reply = client.ask(daemon, raw)
+    trader.take(reply)
+    twin.hear(raw, reply)
+
+
 def history(path: Path) -> tuple[dict[str, Entry], dict[str, Reservation], set[str]]:
     """Size entries by their reservation, every reservation's last state, and those that an event ended."""
     reader = JournalReader(path)
-    entries = [
-        entry for kind in ("size", "fill", "release", "snapshot", "event") for entry in reader.latest(kind, 1_000_000)
-    ]
+    kinds = ("size", "fill", "release", "snapshot", "event", "halt", "resume", "anchor", "rules", "status")
+    entries = [entry for kind in kinds for entry in reader.latest(kind, 1_000_000)]
     reader.close()
     made: dict[str, Entry] = {}
     states: dict[str, Reservation] = {}
@@ -238,13 +145,13 @@ def check(path: Path, client: PatientClient, trader: Trader) -> None:
     assert made.keys() >= trader.reserved.keys(), "an acknowledged reservation is missing from the journal"
     assert made.keys() == trader.reserved.keys(), "a reservation that nobody knows of was never taken back"
     journal = Journal(path)
-    desk = Desk(settings(), FeedTerminal(LOGIN))
-    service = Service([desk], journal, SteppedClock(NOW_MS))
+    desk = Desk(settings(), FeedTerminal(settings().login))
+    service = Service([desk], journal, SteppedClock(trader.now_ms))
     held = {}
     for name in trader.reserved:
         last, restored = states[name], desk.reservation(name)
         assert restored == last
-        assert last.lots == trader.reserved[name]
+        assert last.lots == trader.reserved[name].lots
         if last.held_lots > 0:
             held[name] = last
         else:
@@ -263,14 +170,14 @@ def check(path: Path, client: PatientClient, trader: Trader) -> None:
 @pytest.mark.parametrize("seed", [1])
 def test_killed_at_random_moments_during_1000_requests(tmp_path: Path, seed: int) -> None:
     moments = random.Random(seed)  # noqa: S311 - a reproducible test
-    with trading(tmp_path) as (daemon, client):
+    with scene(tmp_path) as (daemon, client, twin):
         daemon.start()
         trader = Trader(seed)
         killer = Killer(daemon, sorted(moments.sample(range(20, REQUESTS - 20), KILLS)))
         killer.start()
         try:
             for _ in range(REQUESTS):
-                trader.take(client.ask(daemon, trader.next()))
+                step(daemon, client, trader, twin)
                 killer.answered()
         finally:
             killer.end()
@@ -281,25 +188,29 @@ def test_killed_at_random_moments_during_1000_requests(tmp_path: Path, seed: int
         assert len(client.replies) == REQUESTS
         assert len(trader.reserved) > 100
         assert len(trader.released) > 10 < len(trader.filled)
+        assert trader.resets > 5 < twin.compared
+        assert trader.breaches > 1
+        twin.same_after_restart(daemon.journal)
     check(daemon.journal, client, trader)
 
 
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_where_it_hurts(tmp_path: Path, point: str) -> None:
     """The same point again and again: each life of the daemon ends there."""
-    with trading(tmp_path) as (daemon, client):
+    with scene(tmp_path) as (daemon, client, twin):
         trader = Trader(7)
-        lives, arming = 3, [point, "9" if "append" in point else "1"]
+        lives, arming = 3, ["--point", point, "--count", "9" if point in APPENDS else "1"]
         daemon.start(*arming)
         while daemon.kills < lives:
-            _live(daemon, client, trader, arming, lives)
+            _live(daemon, client, trader, twin, arming, lives)
         for _ in range(30):
-            trader.take(client.ask(daemon, trader.next()))
+            step(daemon, client, trader, twin)
         assert daemon.stop() == 0
+        twin.same_after_restart(daemon.journal)
     check(daemon.journal, client, trader)
 
 
-def _live(daemon: Daemon, client: PatientClient, trader: Trader, arming: list[str], lives: int) -> None:
+def _live(daemon: Daemon, client: PatientClient, trader: Trader, twin: Twin, arming: list[str], lives: int) -> None:
     """Ask until the daemon has died and was started again, or else leave it alone until it dies over its folding."""
     life = daemon.kills
     for _ in range(20):
@@ -307,7 +218,7 @@ def _live(daemon: Daemon, client: PatientClient, trader: Trader, arming: list[st
         undertaker = threading.Thread(target=_bury, args=(daemon, answered, arming, lives))
         undertaker.start()
         try:
-            trader.take(client.ask(daemon, trader.next()))
+            step(daemon, client, trader, twin)
         finally:
             answered.set()
             undertaker.join(WAIT_S)
@@ -325,12 +236,65 @@ def _bury(daemon: Daemon, answered: threading.Event, arming: list[str], lives: i
             daemon.start(*(arming if daemon.kills < lives else []))
 
 
+KINDS = ("event", "size", "fill", "release", "halt", "resume", "anchor", "snapshot")
+
+
+@pytest.mark.parametrize("point", APPENDS)
+def test_killed_while_each_kind_of_step_is_written(tmp_path: Path, point: str) -> None:
+    """The daemon dies over the entry of each kind in turn; an event is a lapse, the snapshot comes after a reset."""
+    arming = {kind: ("--point", point, "--kind", kind) for kind in KINDS}
+    with scene(tmp_path) as (daemon, client, twin):
+        trader = Trader(3)
+        daemon.start(*arming[KINDS[0]])
+        for kind, following in zip(KINDS, (*KINDS[1:], None), strict=True):
+            if kind != "snapshot":
+                _ask(daemon, client, trader, twin, trader.snapshot())
+            before = None if kind in ("size", "snapshot") else _room(daemon, client, trader, kind)
+            raw = trader.of(kind, lambda raw: _ask(daemon, client, trader, twin, raw))
+            daemon.now_ms = trader.now_ms
+            with daemon.dies_once(*(arming[following] if following else ())):
+                reply = client.ask(daemon, raw)
+            trader.take(reply)
+            twin.hear(raw, reply)
+            if kind in ("halt", "release", "fill"):
+                assert reply["status"] == "ok"
+            assert client.ask(daemon, raw) == reply
+            if following in (None, "snapshot"):
+                continue
+            _ask(daemon, client, trader, twin, trader.snapshot(0))
+            _ask(daemon, client, trader, twin, trader.rules())
+            if before is not None and kind not in ("release", "resume", "event"):
+                assert _room(daemon, client, trader, following) <= before
+        _ask(daemon, client, trader, twin, trader.snapshot())
+        _ask(daemon, client, trader, twin, trader.rules())
+        assert twin.compared >= len(KINDS) - 2
+        assert daemon.kills == len(KINDS)
+        assert daemon.stop() == 0
+        twin.same_after_restart(daemon.journal)
+    check(daemon.journal, client, trader)
+
+
+def _ask(daemon: Daemon, client: PatientClient, trader: Trader, twin: Twin, raw: bytes) -> dict[str, Any]:
+    daemon.now_ms = trader.now_ms
+    reply = client.ask(daemon, raw)
+    trader.take(reply)
+    twin.hear(raw, reply)
+    return reply
+
+
+def _room(daemon: Daemon, client: PatientClient, trader: Trader, armed: str | None) -> float:
+    """The lots that would be granted now; it must not be a size that the daemon dies over."""
+    assert armed != "size"
+    return float(client.ask(daemon, trader.body(**size_fields(dry_run=True)))["lots"])
+
+
 def test_a_daemon_that_ends_in_order_leaves_an_empty_tail(tmp_path: Path) -> None:
-    with trading(tmp_path) as (daemon, client):
+    with scene(tmp_path) as (daemon, client, twin):
         daemon.start()
         trader = Trader(3)
         for _ in range(50):
-            trader.take(client.ask(daemon, trader.next()))
+            step(daemon, client, trader, twin)
         assert daemon.stop() == 0
         assert daemon.journal.with_name("journal.sqlite-tail").stat().st_size == 0
+        twin.same_after_restart(daemon.journal)
     check(daemon.journal, client, trader)
