@@ -5,6 +5,7 @@
 """
 
 import stat
+from bisect import bisect_right
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,7 @@ __all__ = ["CalendarFault", "CalendarRule", "CalendarWatch", "NewsEvent", "read_
 BYTES_MAX = 20_000_000
 LOOK_MS = 30_000
 _MINUTE_MS = 60_000
+_DAY_MS = 86_400_000
 _READERS = {".csv": read_csv, ".ics": read_ics}
 
 _Stamp = tuple[int, int]
@@ -31,6 +33,10 @@ class CalendarRule(Protocol):
     def minutes_before(self) -> float: ...
     @property
     def minutes_after(self) -> float: ...
+    @property
+    def max_gap_days(self) -> float:
+        """Within so many days some event must come, of whatever impact; else the calendar has come to its end."""
+
     @property
     def impact(self) -> str:
         """The least impact that counts: low, medium or high."""
@@ -53,7 +59,8 @@ class CalendarWatch:
         self._after_ms = round(rule.minutes_after * _MINUTE_MS)
         self._impacts = IMPACTS[IMPACTS.index(rule.impact) :]
         self._fault: str | None = f"{path} has not been read yet; ask again"
-        self._last_ms: int | None = None
+        self._gap_ms = rule.max_gap_days * _DAY_MS
+        self._at_ms: list[int] = []
         self._stamp: _Stamp | None = None
         self._looked_ms: int | None = None
 
@@ -70,16 +77,20 @@ class CalendarWatch:
     def missing(self, now_ms: int) -> str | None:
         """Why the calendar cannot be trusted now, with the remedy; None if it can.
 
-        An event of any impact that is still to come shows that the calendar goes on. Windows of a file that has gone
-        bad stay, so that what was known to come is still told as news.
+        An event of any impact that is still to come, and soon, shows that the calendar goes on. Windows of a file that
+        has gone bad stay, so that what was known to come is still told as news.
         """
         if self._fault is not None:
             return self._fault
         remedy = "replace it with a calendar that has events to come"
-        if self._last_ms is None:
+        if not self._at_ms:
             return f"{self._path} holds no event; {remedy}"
-        if self._last_ms <= now_ms:
-            return f"{self._path} covers only until {utc_text(self._last_ms)}; {remedy}"
+        coming = bisect_right(self._at_ms, now_ms)
+        if coming == len(self._at_ms):
+            return f"{self._path} covers only until {utc_text(self._at_ms[-1])}; {remedy}"
+        if self._at_ms[coming] > now_ms + self._gap_ms:
+            next_at = utc_text(self._at_ms[coming])
+            return f"{self._path} has nothing until {next_at}, which is longer than max_gap_days; {remedy}"
         return None
 
     def _refresh(self) -> None:
@@ -95,7 +106,7 @@ class CalendarWatch:
         windows = tuple(self._window(event) for event in events if event.impact in self._impacts)
         if windows != self.windows:
             self.windows = windows
-        self._last_ms = events[-1].at_ms if events else None
+        self._at_ms = [event.at_ms for event in events]
         self._fault = None
 
     def _window(self, event: NewsEvent) -> NewsWindow:

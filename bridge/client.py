@@ -160,17 +160,29 @@ class Client:
         request = wire.ResumeRequest(**self._common(), reason=reason, factor=factor, days=days)
         return self.ask(request, wire.HaltReply)
 
-    def set_anchor(self, rule: str, value: float, *, reason: str) -> wire.AnchorReply:
-        """Say what a loss rule counts from, in account currency, where the daemon cannot know it."""
-        request = wire.AnchorRequest(**self._common(), rule=rule, value=value, reason=reason)
+    def set_anchor(self, rule: str, value: float, *, reason: str, force: bool = False) -> wire.AnchorReply:
+        """Say what a loss rule counts from, in account currency, where the daemon cannot know it.
+
+        Without `force` a figure below the one that it does know is refused.
+        """
+        request = wire.AnchorRequest(**self._common(), rule=rule, value=value, reason=reason, force=force)
         return self.ask(request, wire.AnchorReply)
 
     def ping(self) -> wire.Reply:
         """A sign of life; `server_ms` is the daemon's clock."""
         return self.ask(wire.PingRequest(**self._common()), wire.Reply)
 
-    def feed(self, message: wire.SnapshotRequest) -> wire.SnapshotReply:
-        """Send what a terminal shows; when the reply says `resync`, start over with everything."""
+    def feed(self, message: wire.SnapshotRequest | dict[str, Any]) -> wire.SnapshotReply:
+        """Send what a terminal shows; when the reply says `resync`, start over with everything.
+
+        A dict holds the fields of a `snapshot` request, those that every request has left out if you like. Raises
+        RequestError for one that is none.
+        """
+        if isinstance(message, dict):
+            try:
+                message = msgspec.convert({**self._common(), **message, "type": "snapshot"}, wire.SnapshotRequest)
+            except msgspec.ValidationError as fault:
+                raise RequestError("bad_value", f"The message is no snapshot: {fault}.", None) from fault
         return self.ask(message, wire.SnapshotReply)
 
     def new_id(self) -> str:

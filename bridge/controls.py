@@ -64,6 +64,13 @@ def set_anchor(request: wire.AnchorRequest, desk: Desk, now_ms: int) -> LossRule
         message = f"{rule.name} counts from the highest so far, which is {initial:.2f} or more."
         raise ProtocolError("bad_value", message, field="value")
     desk.note_account(now_ms)
+    known = desk.rules.anchor_of(rule)
+    if known is not None and request.value < known and not request.force:
+        message = (
+            f"{rule.name} counts from {known:.2f} by what the daemon knows, and {request.value:.2f} would leave more "
+            f"room. The anchor is not the floor. Send force if your firm says so."
+        )
+        raise ProtocolError("bad_value", message, field="value")
     if not desk.give_anchor(rule, request.value):
         raise _unreported(desk)
     return rule

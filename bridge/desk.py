@@ -17,7 +17,7 @@ from bridge.terminal.base import AccountReport, Execution, Terminal
 from sizing.audit import Forecast, Outcome
 from sizing.gates import Refusal
 from sizing.ledger import Ledger, Reservation, leg_of
-from sizing.prop.evaluate import Kept, firm_state
+from sizing.prop.evaluate import Frame, Kept, firm_state
 from sizing.prop.rules import LossRule
 from sizing.reconcile import reconcile
 from sizing.shown import Shown
@@ -66,7 +66,7 @@ class Desk:
         self._operations_of: object = None
         self._peak_written: tuple[float, int | None] = self._peak_equity, self._last_operation
         self.rules = RuleKeeper(settings)
-        self._firm_key: tuple[AccountView, Kept, tuple[int, int]] | None = None
+        self._firm_key: tuple[AccountView, Kept, Frame] | None = None
         self._firm: FirmState | None = None
         self.part_numbers: dict[str, tuple[tuple[object, ...], PartNumbers]] = {}
         """By symbol: the pieces of evidence that the journal holds, and their numbers there."""
@@ -292,17 +292,14 @@ class Desk:
     def firm_state(self, view: AccountView, now_ms: int) -> FirmState:
         """The firm's rules now; worked out anew when the account or the day has changed."""
         rules = self.rules
-        if not rules.bounds[0] <= now_ms < rules.bounds[1]:
+        if not rules.frame.holds(now_ms):
             self.note_account(now_ms)
-        key = view, rules.kept, rules.bounds
+        key = view, rules.kept, rules.frame
         known = self._firm_key
-        over = self._firm is not None and any(
-            end is not None and now_ms >= end for end in (self._firm.break_until_ms, self._firm.weekend_until_ms)
-        )
-        if over or self._firm is None or known is None or known[0] is not view or known != key:
+        if self._firm is None or known is None or known[0] is not view or known != key:
             self._firm = firm_state(
                 self.settings.firm, view.account, self.settings.initial_balance, rules.kept, now_ms,
-                winning=view.book.winning, broker_offset_ms=self.terminal.utc_offset_ms(),
+                winning=view.book.winning, frame=rules.frame,
             )  # fmt: skip
             self._firm_key = key
         return self._firm

@@ -145,7 +145,7 @@ class Evidence:
                 self._strategies = performance_by_magic(report.deals, trades)
         book, self.legs = assess(
             report.account, report.positions, report.orders, self._priced(), self._policy.tail,
-            self._policy.edge.default_reward_risk,
+            self._policy.caps.untargeted_reach_stops,
         )  # fmt: skip
         view = AccountView(
             account=report.account,

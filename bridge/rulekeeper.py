@@ -3,6 +3,7 @@
 It follows the reports, and remembers what the journal does not hold yet.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -13,14 +14,19 @@ from bridge.terminal.base import AccountReport
 from sizing.prop import halts
 from sizing.prop.anchors import Observation, RuleState, Seen, given, observe
 from sizing.prop.calendar import day_bounds, resets_between
-from sizing.prop.evaluate import Kept, evaluate
+from sizing.prop.evaluate import Frame, Kept, evaluate, frame_of
 from sizing.prop.history import begins_with_the_account, withdrawn_since
-from sizing.prop.progress import DayResult, day_results
+from sizing.prop.progress import DayResult, DaySums, day_results, day_sums
 from sizing.prop.rules import LossRule
 from sizing.snapshot import Account, Deal, Halt, NewsWindow, Recovery, RuleStatus
 
 _WRITE_EVERY_MS = 5_000
 """How old the last sight of equity in the journal may be, where anchors rest on it."""
+_SAME_DEPOSIT = 0.01
+"""A first deposit so near the initial balance is that one."""
+_CENT = 0.005
+_STEADY_MS = 60_000
+"""So long a broker's clock must show another offset before the firm's day follows it."""
 _NEWS_AHEAD_MS = 36 * 3_600_000
 _SAME_MS = 200
 """A report that says the same so soon after the last one need not be looked at."""
@@ -55,7 +61,10 @@ class RuleKeeper:
             or settings.firm.consistency is not None
             or limits.max_positions_per_day is not None
         )
-        self._offset_ms = 0
+        self._offset_ms: int | None = None
+        self._next_offset = 0, 0
+        self.frame = Frame(0, 0)
+        """What holds now of the firm's calendar."""
         self.bounds = (0, 0)
         """The day that holds now: its reset and the next one."""
         self.clear()
@@ -71,12 +80,14 @@ class RuleKeeper:
         self._last: tuple[Account | None, tuple[Deal, ...], tuple[int, int]] = (None, (), (0, 0))
         self._counted: tuple[tuple[Deal, ...], int] | None = None
         self._whole = False
+        self._summed_deals: tuple[tuple[Deal, ...], float] | None = None
+        self._summed: tuple[tuple[DayResult, ...], int, DaySums] | None = None
         self._untold: list[Halt] = []
         self._news: tuple[NewsWindow, ...] = ()
         self._news_missing: str | None = None
         self._durable = _Durable({}, (), (), None)
         self._written = self._durable
-        self._written_ms = 0
+        self._told_ms = self._written_ms = 0
         self.kept = Kept({})
 
     def restore(self, change: RulesChange) -> None:
@@ -89,6 +100,7 @@ class RuleKeeper:
         if change.recovery is not None:
             self._recovery = change.recovery[0] if change.recovery else None
         self._refresh()
+        self._told_ms = 0 if self._seen is None else self._seen.at_ms
         self.written()
 
     def poll(self, now_ms: int, broker_offset_ms: int) -> None:
@@ -101,9 +113,15 @@ class RuleKeeper:
 
     def follow_day(self, now_ms: int, broker_offset_ms: int) -> None:
         """Find the day that holds now."""
-        if not self.bounds[0] <= now_ms < self.bounds[1] or broker_offset_ms != self._offset_ms:
-            self.bounds = day_bounds(self._firm, now_ms, broker_offset_ms)
+        if broker_offset_ms != self._next_offset[0]:
+            self._next_offset = broker_offset_ms, now_ms
+        steady = self._observation is None or not 0 <= now_ms - self._next_offset[1] < _STEADY_MS
+        changed = broker_offset_ms != self._offset_ms and steady
+        if changed:
             self._offset_ms = broker_offset_ms
+        if changed or not self.frame.holds(now_ms):
+            self.frame = frame_of(self._firm, now_ms, self._offset_ms or 0)
+            self.bounds = self.frame.day_ms, self.frame.resets_ms
 
     def note(self, report: AccountReport, peak_equity: float, now_ms: int, broker_offset_ms: int) -> bool:
         """Take a report in: anchors, days, and the halts that it is a reason for.
@@ -115,7 +133,7 @@ class RuleKeeper:
         if all(map(_same, key, self._last)) and 0 <= report.received_ms - last_ms < _SAME_MS:
             return False
         self._last = key
-        seen = self._observe(report, broker_offset_ms)
+        seen = self._observe(report)
         if self._initial is not None:
             self._states = observe(self._firm, self._initial, self._states, seen)
         self._seen, self._observation = seen.now, seen
@@ -135,12 +153,13 @@ class RuleKeeper:
         return self._observation is not None
 
     def resume(self, account: Account | None, peak_equity: float, wish: Recovery | None, now_ms: int) -> bool:
-        """Lift every halt; whether one was for the drawdown, whose peak then counts anew.
+        """Lift every halt but the firm's pauses; whether one was for the drawdown, whose peak then counts anew.
 
         Smaller sizes follow: as wished, else as the policy wants after losses.
         """
-        lifted = halts.standing(self._halts, now_ms)
-        self._halts = ()
+        # A pause is the firm's own: it ends at the reset. One that was found by mistake ends with `anchor set`.
+        pauses = tuple(halt for halt in halts.standing(self._halts, now_ms) if halts.is_pause(halt))
+        lifted, self._halts = tuple(halt for halt in self._halts if halt not in pauses), pauses
         recovery = wish
         if recovery is None and account is not None:
             recovery = halts.recovery_after(lifted, account, peak_equity, self._policy.recovery, now_ms)
@@ -151,6 +170,12 @@ class RuleKeeper:
     def rule(self, name: str) -> LossRule | None:
         """A loss rule by its name."""
         return next((rule for rule in self._firm.rules if rule.name == name), None)
+
+    def anchor_of(self, rule: LossRule) -> float | None:
+        """What a rule counts from, where that is known."""
+        state = self._states.get(rule.name)
+        known = state is not None and not state.missing and state.day_ms == self.bounds[0]
+        return state.anchor if state is not None and known else None
 
     def give(self, rule: LossRule, anchor: float) -> bool:
         """Let the trader say what a rule counts from; False before the account has been reported."""
@@ -183,11 +208,12 @@ class RuleKeeper:
         late = self._watches and self._seen is not None and self._is_late(self._seen.at_ms)
         if not whole and now is old and not late:
             return None
+        self._told_ms = 0 if self._seen is None else self._seen.at_ms
         recovery = () if now.recovery is None else (now.recovery,)
         return RulesChange(
             states=tuple(self._states.values()),
             seen=self._seen,
-            days=tuple(day for day in now.days if day not in old.days),
+            days=() if now.days is old.days else tuple(set(now.days) - set(old.days)),
             halts=now.halts if now.halts != old.halts else None,
             recovery=recovery if now.recovery != old.recovery else None,
         )
@@ -200,20 +226,31 @@ class RuleKeeper:
     def written(self) -> None:
         """The last `change` is in the journal."""
         self._written = self._durable
-        self._written_ms = 0 if self._seen is None else self._seen.at_ms
+        self._written_ms = self._told_ms
 
-    def _observe(self, report: AccountReport, broker_offset_ms: int) -> Observation:
+    def _observe(self, report: AccountReport) -> Observation:
         account = report.account
         return Observation(
             now=Seen(report.received_ms, account.balance, account.equity, not report.positions),
             before=self._seen,
             opened_ms=tuple(position.time_ms for position in report.positions),
             deals=report.deals,
-            since_ms=report.deals_since_ms,
+            since_ms=None if self._contradicts(report) else report.deals_since_ms,
             day_ms=self.bounds[0],
             unwatched_ms=self._policy.freshness.max_unwatched_ms,
-            broker_offset_ms=broker_offset_ms,
+            broker_offset_ms=self._offset_ms or 0,
         )
+
+    def _contradicts(self, report: AccountReport) -> bool:
+        """Whether the deals begin with the first deposit, and yet do not make the balance: some are missing."""
+        deals = report.deals
+        if not deals or deals[0].symbol or self._initial is None:
+            return False
+        if abs(deals[0].net - self._initial) > _SAME_DEPOSIT * self._initial:
+            return False
+        if self._summed_deals is None or self._summed_deals[0] is not deals:
+            self._summed_deals = deals, sum(deal.net for deal in deals)
+        return abs(self._summed_deals[1] - report.account.balance) >= _CENT
 
     def _count_days(self, report: AccountReport, broker_offset_ms: int) -> None:
         key = report.deals, self.bounds[0]
@@ -238,10 +275,10 @@ class RuleKeeper:
         lost: while only that breaches a rule, requests are refused, and nothing stays.
         """
         account, found = report.account, []
+        standing = halts.standing(self._halts, now_ms)
         if report.received_ms >= self.bounds[0]:
-            paid = withdrawn_since(self.bounds[0], report.deals)
-            whole = replace(account, balance=account.balance + paid, equity=account.equity + paid)
-            found = halts.breaches(self._statuses(whole), halts.standing(self._halts, now_ms), now_ms)
+            found = halts.breaches(self._statuses(account, report.deals), standing, now_ms)
+            found += halts.floating_breach(report.positions, self._floating_limit(), standing, now_ms)
         drawdown = halts.drawdown_halt(account, peak_equity, self._halts, self._policy.drawdown, now_ms)
         if drawdown is not None:
             found.append(drawdown)
@@ -255,16 +292,23 @@ class RuleKeeper:
             self._recovery = halts.recovery_after(ended, account, peak_equity, policy, now_ms) or self._recovery
         return ended
 
-    def _statuses(self, account: Account) -> list[RuleStatus]:
+    def _statuses(self, account: Account, deals: Sequence[Deal]) -> list[RuleStatus]:
+        """The rules as they are for good: a day's are told of its payouts, which were no losses."""
         initial = self._initial
         if initial is None:
             return []
+        paid = withdrawn_since(self.bounds[0], deals)
+        whole = replace(account, balance=account.balance + paid, equity=account.equity + paid) if paid else account
         known = ((rule, self._states.get(rule.name)) for rule in self._firm.rules)
         return [
-            evaluate(rule, account, initial, state.anchor, self.bounds[1])
+            evaluate(rule, whole if rule.scope == "daily" else account, initial, state.anchor, self.bounds[1])
             for rule, state in known
             if state is not None and state.anchor is not None and not state.missing
         ]
+
+    def _floating_limit(self) -> float | None:
+        percent = self._firm.limits.floating_loss_pct
+        return None if percent is None or self._initial is None else self._initial * percent / 100
 
     def _follow_news(self, now_ms: int) -> None:
         if self._calendar is None:
@@ -289,9 +333,12 @@ class RuleKeeper:
         durable = _Durable(timeless, self._days, self._halts, self._recovery)
         if durable != self._durable:
             self._durable = durable
+        if self._summed is None or self._summed[0] is not self._days or self._summed[1] != self.bounds[0]:
+            sums = day_sums(self._firm, self._initial or 0.0, self._days, self.bounds[0])
+            self._summed = self._days, self.bounds[0], sums
         kept = Kept(
             timeless,
-            self._days,
+            self._summed[2],
             self._halts,
             self._recovery,
             self._opened_today(),

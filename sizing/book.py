@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from sizing import money
 from sizing.policy import TailPolicy
+from sizing.rooms import UNBOUNDED
 from sizing.snapshot import (
     Account,
     Book,
@@ -82,12 +83,12 @@ def assess(
     orders: Sequence[PendingOrder],
     symbols: Mapping[str, PricedSymbol],
     tail: TailPolicy,
-    reward_risk: float = 2.0,
+    untargeted_reach: float = 0.0,
 ) -> Assessment:
     """Price every position from its current price to its stop, and every pending order as if it were filled.
 
     Equity already holds what a position has lost so far, so risk counts from here. One without a target is taken to
-    gain `reward_risk` times the distance to its stop. Money is in account currency.
+    gain `untargeted_reach` times the distance to its stop; 0: without end. Money is in account currency.
     """
     exposures: dict[tuple[str, Side], Exposure] = {}
     pending: dict[tuple[str, Side], Exposure] = {}
@@ -98,7 +99,7 @@ def assess(
         price = (
             "its symbol has no figures or no quote"
             if priced is None
-            else _price(account, found, priced, tail, reward_risk)
+            else _price(account, found, priced, tail, untargeted_reach)
         )
         if isinstance(price, str):
             return Assessment(Book(unpriceable=f"{found.name} in {found.symbol}: {price}."), ())
@@ -158,7 +159,9 @@ def _found(
     return found
 
 
-def _price(account: Account, leg: _Found, priced: PricedSymbol, tail: TailPolicy, reward_risk: float) -> _Priced | str:
+def _price(
+    account: Account, leg: _Found, priced: PricedSymbol, tail: TailPolicy, untargeted_reach: float
+) -> _Priced | str:
     spec, stats, conversion = priced.spec, priced.stats, priced.conversion
     sign = 1 if leg.side == "buy" else -1
     if priced.mismatch is not None:
@@ -177,7 +180,6 @@ def _price(account: Account, leg: _Found, priced: PricedSymbol, tail: TailPolicy
     costs = _costs(priced, unit) + money.swap_per_lot(spec, leg.side, conversion, leg.start) * priced.nights
     per_lot = distance * unit + costs
     worst = leg.lots * (_worst_distance(leg, distance, priced, tail) * unit + costs)
-    gain = reward_risk * distance if leg.tp is None else max(0.0, (leg.tp - leg.start) * sign)
     # The terminal's profit and the one computed from prices may be of different moments: the worse one counts.
     computed = 0.0 if leg.opened is None else (leg.start - leg.opened) * sign * unit * leg.lots
     exposure = Exposure(
@@ -189,7 +191,7 @@ def _price(account: Account, leg: _Found, priced: PricedSymbol, tail: TailPolicy
         worst=worst,
         notional=leg.lots * notional,
         margin=leg.lots * margin if leg.pending else 0.0,
-        reach=leg.lots * gain * unit,
+        reach=leg.lots * _reach(account, leg, priced, unit, untargeted_reach * distance),
         deficit=max(0.0, worst - min(leg.profit, computed)),
     )
     made = Leg(
@@ -206,6 +208,17 @@ def _price(account: Account, leg: _Found, priced: PricedSymbol, tail: TailPolicy
         played=leg.sl is not None,
     )
     return _Priced(exposure, made, max(0.0, leg.profit, computed))
+
+
+def _reach(account: Account, leg: _Found, priced: PricedSymbol, unit: float, untargeted: float) -> float:
+    """What one lot may gain up to its target, at the rate there or at the stop's, whichever is more.
+
+    Without a target it gains so much in price; 0: without end.
+    """
+    if leg.tp is None:
+        return untargeted * unit if untargeted else UNBOUNDED
+    at_target = money.loss_per_lot(priced.spec, account.currency, priced.conversion, leg.tp + 1.0, leg.tp) or 0.0
+    return max(0.0, (leg.tp - leg.start) * (1 if leg.side == "buy" else -1)) * max(unit, at_target)
 
 
 def _worst_distance(leg: _Found, distance: float, priced: PricedSymbol, policy: TailPolicy) -> float:

@@ -112,13 +112,16 @@ def _rules_refusal(view: AccountView, firm: FirmState, policy: Policy) -> Refusa
 
 def _halt_refusal(firm: FirmState, now: int) -> Refusal | None:
     for halt in standing(firm.halts, now):
-        until = "until it is lifted" if halt.until_ms is None else f"for {_minutes(halt.until_ms - now)} more"
+        lift = "until `lotbridge resume` lifts it"
+        until = lift if halt.until_ms is None else f"for {_minutes(halt.until_ms - now)} more"
         return halt.code, f"Halted {until}: {halt.reason}."
     return None if firm.pause is None else ("trading_halted", firm.pause)
 
 
 def _minutes(milliseconds: int) -> str:
     minutes = -(-milliseconds // 60_000)
+    if minutes == 1:
+        return "a minute"
     return f"{minutes} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours"
 
 

@@ -189,6 +189,10 @@ class CapPolicy(Checked):
     total_distance_share_pct: float = param(
         10.0, "percent of the distance to a total loss rule, per trade", gt=0, le=100
     )
+    untargeted_reach_stops: float = param(
+        0.0, "stops a trade without a target may gain before it loses, where floors follow equity; 0: no such trade",
+        ge=0, le=100,
+    )  # fmt: skip
     concentration_pct: float = param(
         30.0, "percent of the daily risk budget in one symbol and its correlates", gt=0, le=100
     )

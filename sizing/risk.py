@@ -4,6 +4,7 @@ import math
 
 from sizing import money
 from sizing.gates import Refusal
+from sizing.rooms import UNBOUNDED
 from sizing.snapshot import MarketStats
 from sizing.stats.tail import assumed_tail, careful_shortfall, crosses_weekend, days_of, measured_tail, shortfall
 from sizing.swaps import nights
@@ -34,13 +35,21 @@ def price(trade: Trade) -> Refusal | None:
     costs = _costs(trade, unit)
     trade.loss_per_lot = abs(entry - trade.stop_loss) * unit + costs
     _tail(trade, trade.standing.stats, costs)
-    # Without a target a trade is taken to gain as many stops as the policy expects of one.
-    target = trade.signal.take_profit
-    gain = trade.policy.edge.default_reward_risk * trade.distance if target is None else abs(target - entry)
-    trade.reach_per_lot = gain * unit
+    trade.reach_per_lot = _reach(trade, unit)
     trade.notional_per_lot = high * unit_now
     trade.margin_per_lot = margin
     return None
+
+
+def _reach(trade: Trade, unit: float) -> float:
+    """What one lot may gain up to its target, at the rate there or at the stop's, whichever is more."""
+    snapshot, target = trade.snapshot, trade.signal.take_profit
+    if target is None:
+        stops = trade.policy.caps.untargeted_reach_stops
+        return stops * trade.distance * unit if stops else UNBOUNDED
+    spec = snapshot.symbol.spec
+    rate = money.rate_at(spec, trade.account.currency, snapshot.conversion, target)
+    return abs(target - trade.entry) * max(unit, money.formula_unit(spec, rate) or 0.0)
 
 
 def _tail(trade: Trade, stats: MarketStats | None, costs: float) -> None:

@@ -13,3 +13,7 @@ class Room(NamedTuple):
     unit: int
     amount: float | None
     detail: str
+
+
+UNBOUNDED = 1e12
+"""Money that has no bound; finite, so that it can be summed, rounded to cents and written down."""

@@ -356,6 +356,8 @@ class RuleStatus(NamedTuple):
     breached: bool = False
     pauses: bool = False
     """A breach ends with the next reset; else it ends the account."""
+    on_balance: bool = False
+    """The balance is compared with the floor as well: losing positions may be closed while others stay open."""
     trails: bool = False
     """The floor rises with floating profit, so that a trade may gain first and lose from there."""
     rise: float | None = None

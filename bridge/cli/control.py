@@ -118,6 +118,7 @@ def anchor_set(
         float, typer.Argument(metavar="VALUE", help="What it counts from, in account currency.", show_default=False)
     ],
     reason: Reason = "by hand",
+    force: Annotated[bool, typer.Option("--force", help="Also where the daemon knows of a higher figure.")] = False,
     account: options.Account = None,
     address: options.Address = None,
     config: options.Config = None,
@@ -141,7 +142,7 @@ def anchor_set(
         user=user,
         password=password,
     ) as client:
-        reply = client.set_anchor(rule, value, reason=reason)
+        reply = client.set_anchor(rule, value, reason=reason, force=force)
     if as_json:
         print_json(reply)
     else:
@@ -160,6 +161,11 @@ def _draw_halt(console: Console, reply: HaltReply) -> None:
 
 
 def _draw_resume(console: Console, reply: HaltReply) -> None:
+    if reply.halts:
+        line(console, "A pause of the firm's own stays until its time:", f"bold {NOTE}")
+        for each in reply.halts:
+            line(console, halt_text(each, reply.server_ms))
+        return
     line(console, "Every halt is lifted.", f"bold {GOOD}")
     if reply.recovery is None or reply.recovery.factor == 1:
         line(console, "Sizes are whole.")

@@ -14,7 +14,7 @@ _OLD_DAYS = 365
 
 def warnings_of(account: AccountSettings, now: datetime) -> list[str]:
     """One sentence each; none where all is well. A warning stops nothing."""
-    found = [*_old(account.firm, now.astimezone(UTC).date())]
+    found = [*_old(account.firm, now.astimezone(UTC).date()), *_unguarded(account)]
     missing = _calendar_fault(account, now)
     if missing is not None:
         found.append(f"{account.firm.name}: {missing}. Until then every size is refused (news_window).")
@@ -43,14 +43,30 @@ def _calendar_fault(account: AccountSettings, now: datetime) -> str | None:
     return watch.missing(now_ms)
 
 
+def _unguarded(account: AccountSettings) -> Iterator[str]:
+    """What leaves the account with less protection than one may think."""
+    firm, initial, halt_pct = account.firm, account.initial_balance, account.policy.drawdown.halt_pct
+    if not firm.rules:
+        yield f"{firm.name}: has no [[rules]], so no loss limit is kept."
+    if initial is None:
+        return
+    totals = [rule.amount(initial, initial) / initial * 100 for rule in firm.rules if rule.scope == "total"]
+    if totals and halt_pct >= min(totals):
+        yield (
+            f"drawdown.halt_pct is {halt_pct:g} %, and {firm.name} allows {min(totals):g} % in all: "
+            f"the halt would come too late. Set it lower in the policy file."
+        )
+
+
 def _old(firm: Firm, today: date) -> Iterator[str]:
     dates: dict[str, list[str]] = {}
     for name, as_of in _dated(firm):
-        if as_of is not None and (today - iso_date(as_of)).days > _OLD_DAYS:
+        if as_of is not None and not 0 <= (today - iso_date(as_of)).days <= _OLD_DAYS:
             dates.setdefault(as_of, []).append(name)
     for as_of, names in dates.items():
         what = f"{firm.name}: {', '.join(names)}"
-        yield f"{what} read on {as_of}, more than a year ago: compare with your contract, put in the new date."
+        when = "more than a year ago" if iso_date(as_of) < today else "which is still to come"
+        yield f"{what} read on {as_of}, {when}: compare with your contract, put in the new date."
 
 
 def _dated(firm: Firm) -> Iterator[tuple[str, str | None]]:

@@ -10,6 +10,7 @@ from bridge.settings.defaults import Preset
 
 LOGIN = 1_000_001
 BRIDGE_FILE = "bridge.toml"
+_CALENDAR = re.compile(r"(?ms)^\[calendar\].*?(?=^\[|\Z)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,19 @@ def write_configuration(folder: Path, wish: AccountWish) -> Settings:
     for key, value in changed.items():
         text = _set(text, key, value)
     path.write_text(text, encoding="utf-8", newline="\n")
+    _suit_the_simulation(folder)
     return load(folder)
+
+
+def _suit_the_simulation(folder: Path) -> None:
+    """The demo reports every few minutes, and no news are known of a market that never was."""
+    path = folder / "policy.toml"
+    text = _set(path.read_text(encoding="utf-8"), "max_unwatched_ms", "900000")
+    path.write_text(text, encoding="utf-8", newline="\n")
+    for firm in (folder / "firms").glob("*.toml"):
+        text = firm.read_text(encoding="utf-8")
+        without = _CALENDAR.sub("# The demo knows no news: [calendar] was taken out.\n\n", text)
+        firm.write_text(without, encoding="utf-8", newline="\n")
 
 
 def _set(text: str, key: str, value: str) -> str:

@@ -126,7 +126,10 @@ class Journal:
 
     def prune_queries(self, before_ms: int) -> None:
         """Forget old replies to ping, status, rules and snapshot: nothing rests on them. Raises JournalError."""
-        old = "type IN ('ping', 'status', 'rules', 'snapshot') AND changes IS NULL AND at_ms < ?"
+        saved = "(SELECT seq FROM states WHERE states.account = entries.account)"
+        kinds = "type IN ('ping', 'status', 'rules', 'snapshot')"
+        # What an entry changed is in the state that was saved after it.
+        old = f"{kinds} AND (changes IS NULL OR seq <= {saved}) AND at_ms < ?"
         try:
             query = f"DELETE FROM entries WHERE {old} RETURNING account, id"  # noqa: S608 - constants
             forgotten = self._db.execute(query, (before_ms,)).fetchall()

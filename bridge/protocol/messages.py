@@ -109,6 +109,7 @@ class AnchorRequest(Request, frozen=True, kw_only=True, tag="anchor"):
     rule: Name
     value: Annotated[float, Meta(gt=0, le=1e15)]
     reason: Reason
+    force: bool = False
 
 
 class AccountInfo(Struct, frozen=True, kw_only=True):

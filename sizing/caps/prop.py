@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from sizing.policy import CapPolicy
 from sizing.prop.evaluate import CENT
-from sizing.rooms import LOTS, RISK, WORST, Room
-from sizing.snapshot import Exposure, Snapshot
+from sizing.rooms import LOTS, RISK, UNBOUNDED, WORST, Room
+from sizing.snapshot import Account, Exposure, RuleStatus, Snapshot
 
 
 class Trail(NamedTuple):
@@ -27,16 +27,35 @@ def loss_rules(snapshot: Snapshot, policy: CapPolicy, exposures: tuple[Exposure,
     and after the next reset, less the worst case of every open position, pending order and reservation.
     """
     rooms: list[Room] = []
-    at_risk = sum(exposure.worst for exposure in exposures)
+    at_risk, deficit = sum(each.worst for each in exposures), sum(each.deficit for each in exposures)
+    account = snapshot.account.account
     for rule in snapshot.firm.rules:
         share = policy.daily_distance_share_pct if rule.scope == "daily" else policy.total_distance_share_pct
         detail = f"{share:g} % of the distance {rule.headroom:.2f}"
         rooms.append(Room(f"{rule.name}_share", RISK, rule.headroom * share / 100, detail))
-        after = rule.headroom_after_reset < rule.headroom
-        nearest = rule.headroom_after_reset if after else rule.headroom
-        detail = f"{nearest:.2f}{' after the reset' if after else ''} less {at_risk:.2f} at risk"
-        rooms.append(Room(f"{rule.name}_headroom", WORST, nearest - at_risk, detail))
+        room = _headroom(rule, at_risk)
+        if rule.on_balance:
+            room = min(_headroom(_on_equity(rule, account), at_risk), _balance_room(rule, account, deficit))
+        rooms.append(Room(f"{rule.name}_headroom", WORST, *room))
     return rooms
+
+
+def _headroom(rule: RuleStatus, at_risk: float) -> tuple[float, str]:
+    after = rule.headroom_after_reset < rule.headroom
+    nearest = rule.headroom_after_reset if after else rule.headroom
+    return nearest - at_risk, f"{nearest:.2f}{' after the reset' if after else ''} less {at_risk:.2f} at risk"
+
+
+def _on_equity(rule: RuleStatus, account: Account) -> RuleStatus:
+    """The same rule, as if equity alone were compared with the floor."""
+    more = account.equity - rule.measured
+    return rule._replace(headroom=rule.headroom + more, headroom_after_reset=rule.headroom_after_reset + more)
+
+
+def _balance_room(rule: RuleStatus, account: Account, deficit: float) -> tuple[float, str]:
+    """What the balance leaves when whatever can lose is closed at its worst, and what wins stays open."""
+    headroom = rule.headroom + account.balance - rule.measured
+    return headroom - deficit, f"{headroom:.2f} of balance less {deficit:.2f} that losing positions may cost it"
 
 
 def trails(snapshot: Snapshot, exposures: tuple[Exposure, ...]) -> tuple[Trail, ...]:
@@ -58,6 +77,10 @@ def trail_room(trail: Trail, worst_per_lot: float, reach_per_lot: float) -> Room
     """
     lots = max(0.0, trail.room - trail.reach) / (worst_per_lot + reach_per_lot)
     detail = f"{trail.room:.2f} less {trail.reach:.2f} that may be gained and lost again"
+    if trail.reach >= UNBOUNDED:
+        lots, detail = 0.0, "something open or promised has no target: it may gain without end and lose it again"
+    elif reach_per_lot >= UNBOUNDED:
+        lots, detail = 0.0, "the trade has no target, so it may gain without end and lose it again: send take_profit"
     if trail.rise is not None and (locked := max(0.0, trail.room - trail.rise) / worst_per_lot) > lots:
         lots, detail = locked, f"{trail.room:.2f} less {trail.rise:.2f} that the floor may rise"
     return Room(f"{trail.rule}_trail", LOTS, lots, detail)
@@ -94,5 +117,7 @@ def firm_limits(snapshot: Snapshot, exposures: tuple[Exposure, ...]) -> list[Roo
 
 def _count(name: str, held: int | None, most: int) -> Room:
     if held is None:
-        return Room(name, LOTS, 0.0, "how many there were is not known: feed the deals since the reset")
+        return Room(
+            name, LOTS, None, f"at most {most}; how many there were is not known: feed the deals since the reset"
+        )
     return Room(name, LOTS, 0.0 if held >= most else None, f"{held} of {most}")

@@ -24,6 +24,8 @@ from sizing.snapshot import Deal
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATE_MS = 600_000
 """A deal may be told so much later than the balance that it made."""
+_LEAST_PAYOUT = 0.001
+"""Of the initial balance."""
 _STEP_MS = 20 * 3_600_000
 """A reset so much earlier is another day's, and not the same one by a broker's clock that has changed."""
 
@@ -44,7 +46,7 @@ class RuleState(NamedTuple):
     missing: str = ""
     """Why it does not hold now; empty where it does."""
     raised: float | None = None
-    """A higher anchor that the last report gave and no report before it: the next one must say the same."""
+    """A higher anchor that the last report gave and no report before it; it counts until the next one has come."""
 
 
 class Seen(NamedTuple):
@@ -77,7 +79,7 @@ class Observation(NamedTuple):
 
     def knows_deals_since(self, moment_ms: int) -> bool:
         """Whether every deal from a moment on is known."""
-        if self.since_ms is None:
+        if self.since_ms is None or self.now.at_ms < moment_ms:
             return False
         return self.since_ms <= moment_ms or begins_with_the_account(self.now.balance, self.deals)
 
@@ -98,7 +100,7 @@ def observe(firm: Firm, initial: float, states: dict[str, RuleState], seen: Obse
         state = states.get(rule.name)
         if state is None or state.kind != rule.kind:
             state = RuleState(rule.name, rule.kind, None, 0, 0)
-        after[rule.name] = _locked(rule, initial, _observe_rule(firm, rule, initial, state, seen), seen)
+        after[rule.name] = _locked(rule, initial, state, _observe_rule(firm, rule, initial, state, seen), seen)
     return after
 
 
@@ -111,17 +113,39 @@ def given(rule: LossRule, anchor: float, seen: Observation) -> RuleState:
 def _observe_rule(firm: Firm, rule: LossRule, initial: float, state: RuleState, seen: Observation) -> RuleState:
     if rule.sampled == "inception":
         return state._replace(anchor=initial, day_ms=seen.day_ms, upto_ms=seen.now.at_ms)
+    state = _set_back(rule, state, seen)
     if rule.scope == "daily" and state.day_ms - seen.day_ms > _STEP_MS:
-        return state  # the clock was set back over a reset: what is known of the later day is kept
+        return state  # what is known of the later day is kept until it comes
     if rule.sampled == "reset":
         return _best_reset(firm, rule, initial, state, seen) if rule.ratchet else _this_reset(rule, state, seen)
-    if rule.scope == "daily" and state.day_ms != seen.day_ms:
+    if rule.scope == "daily" and not _has_begun(state, seen):
         state = _new_day(rule, state, seen)
     elif rule.scope == "total" and state.anchor is None:
         state = _from_inception(rule, initial, state, seen)
     if state.anchor is None:
         return state
     return _highest_close(rule, state, seen) if rule.sampled == "close" else _highest_equity(rule, state, seen)
+
+
+def _set_back(rule: LossRule, state: RuleState, seen: Observation) -> RuleState:
+    """The state after the clock ran ahead and was set back: what seemed to be in it is still to come.
+
+    Not so for equity at any moment: there a step back is a gap like any other.
+    """
+    now_ms = seen.now.at_ms
+    if rule.sampled == "tick" and rule.scope == "total":
+        return state
+    if state.upto_ms <= now_ms:
+        return state
+    if rule.scope == "daily":
+        return state._replace(upto_ms=now_ms)
+    known_ms = now_ms if rule.sampled == "reset" else min(now_ms, seen.since_ms or now_ms)
+    return state._replace(day_ms=min(state.day_ms, seen.day_ms), upto_ms=known_ms, given_ms=min(state.given_ms, now_ms))
+
+
+def _has_begun(state: RuleState, seen: Observation) -> bool:
+    """Whether a day's anchor has been taken at its reset, or no report has come since that."""
+    return state.day_ms == seen.day_ms and (state.upto_ms >= state.day_ms or seen.now.at_ms < seen.day_ms)
 
 
 def _this_reset(rule: LossRule, state: RuleState, seen: Observation) -> RuleState:
@@ -135,12 +159,21 @@ def _this_reset(rule: LossRule, state: RuleState, seen: Observation) -> RuleStat
     sample = _sample("balance" if settled else rule.anchor, seen)
     if sample is None and known is None:
         return _unknown(state, rule)
-    # A report may know a new balance before its deals: of two anchors the higher leaves less room. What only one report
-    # says is not believed yet: a win whose deal is to come would raise the floor for the rest of the day.
     new = RuleState(rule.name, rule.kind, known, seen.day_ms, seen.now.at_ms)
-    if known is None or (sample is not None and (not settled or state.raised == sample)):
-        return new._replace(anchor=max(each for each in (known, sample) if each is not None))
-    return new._replace(raised=sample if sample is not None and sample > known else None)
+    if known is not None and settled:
+        return _raised(new._replace(raised=state.raised), sample)
+    return new._replace(anchor=max(each for each in (known, sample) if each is not None))
+
+
+def _raised(state: RuleState, sample: float | None) -> RuleState:
+    """The state after a report that gives the same reset another sample.
+
+    A report may know a new balance before its deals: of two anchors the higher leaves less room. What only one report
+    says is not believed for good: a win whose deal is to come would raise the floor for the rest of the day.
+    """
+    if sample is None or state.anchor is None or sample <= state.anchor:
+        return state._replace(raised=None)
+    return state._replace(anchor=sample, raised=None) if state.raised == sample else state._replace(raised=sample)
 
 
 def _sample(anchor: str, seen: Observation) -> float | None:
@@ -161,6 +194,13 @@ def _balance_then(seen: Observation) -> float | None:
         return balances_at([seen.day_ms], seen.now.balance, seen.deals)[0]
     around = _around(seen)
     return max(each.balance for each in around) if around else None
+
+
+def _booked_then(seen: Observation) -> float | None:
+    """The balance when the day began, money paid in since then taken off; None where not all deals are known."""
+    if not seen.knows_deals_since(seen.day_ms):
+        return None
+    return list(balances_since(seen.day_ms, seen.now.balance, seen.deals))[-1]
 
 
 def _equity_then(seen: Observation) -> float | None:
@@ -190,7 +230,9 @@ def _flat_then(seen: Observation) -> bool:
 def _best_reset(firm: Firm, rule: LossRule, initial: float, state: RuleState, seen: Observation) -> RuleState:
     """The highest of the initial balance and every sample up to the day's beginning."""
     if state.anchor is not None and state.day_ms >= seen.day_ms and state.upto_ms >= state.day_ms:
-        return state._replace(upto_ms=max(state.upto_ms, seen.now.at_ms), missing="")
+        now = state._replace(upto_ms=max(state.upto_ms, seen.now.at_ms), missing="")
+        told = state.given_ms < seen.day_ms == state.day_ms and rule.anchor != "equity"
+        return _raised(now, _booked_then(seen)) if told else now
     best, since_ms = state.anchor, state.day_ms
     if best is None:
         if not begins_with_the_account(seen.now.balance, seen.deals):
@@ -225,6 +267,10 @@ def _new_day(rule: LossRule, state: RuleState, seen: Observation) -> RuleState:
     start = _sample(rule.anchor, seen)
     if start is None:
         return _unknown(state._replace(anchor=None), rule)
+    kept = state.day_ms == seen.day_ms and state.anchor is not None
+    if kept and state.given_ms >= seen.day_ms:
+        return state
+    start = max(start, state.anchor) if kept and state.anchor is not None else start
     # Everything since the reset is still to be looked at.
     return RuleState(rule.name, rule.kind, start, seen.day_ms, min(seen.day_ms, seen.now.at_ms))
 
@@ -266,13 +312,15 @@ def _last_report(state: RuleState, seen: Observation) -> int:
     return before.at_ms if straddles and before is not None else state.upto_ms
 
 
-def _locked(rule: LossRule, initial: float, state: RuleState, seen: Observation) -> RuleState:
+def _locked(rule: LossRule, initial: float, before: RuleState, state: RuleState, seen: Observation) -> RuleState:
     """After a withdrawal, the anchor at which the floor stands at its lock, where the rule says so."""
     lock = rule.lock(initial)
     if rule.after_payout == "keep" or lock is None or state.anchor is None:
         return state
-    # However long ago: a payout's deal may be told later than the balance it left.
-    if not withdrawn_since(state.given_ms, seen.deals):
+    if before.anchor is not None and not seen.knows_deals_since(before.upto_ms):
+        return state._replace(missing=_gap(before.upto_ms, "a payout since then would have moved the floor"))
+    # However long ago: a payout's deal may be told later than the balance it left. Less than that is a charge.
+    if withdrawn_since(state.given_ms, seen.deals, initial * _LEAST_PAYOUT) == 0:
         return state
     anchor = lock / (1 - (rule.amount_pct or 0.0) / 100) if rule.of == "anchor" else lock + rule.amount(initial, lock)
     return state._replace(anchor=max(state.anchor, anchor))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sizing.prop.anchors import RuleState
 from sizing.prop.calendar import break_bounds, day_bounds, weekend_bounds
 from sizing.prop.firm import Firm
-from sizing.prop.progress import DayResult, pause_of, progress_of
+from sizing.prop.progress import DayResult, DaySums, pause_of, progress_of
 from sizing.prop.rules import LossRule
 from sizing.snapshot import (
     NO_LIMITS,
@@ -28,7 +28,7 @@ class Kept(NamedTuple):
     """What is remembered of an account beside its last report."""
 
     states: Mapping[str, RuleState]
-    days: Sequence[DayResult] = ()
+    days: Sequence[DayResult] | DaySums = ()
     halts: tuple[Halt, ...] = ()
     recovery: Recovery | None = None
     opened_today: int | None = None
@@ -37,7 +37,25 @@ class Kept(NamedTuple):
     news_missing: str | None = None
 
 
-NOTHING_KEPT = Kept({})
+class Frame(NamedTuple):
+    """The day that holds now, and the windows without entries that hold now or come next; UTC milliseconds."""
+
+    day_ms: int
+    resets_ms: int
+    weekend: tuple[int, int] | None = None
+    daily_break: tuple[int, int] | None = None
+
+    def holds(self, now_ms: int) -> bool:
+        """Whether none of it has passed."""
+        ends = [window[1] for window in (self.weekend, self.daily_break) if window is not None]
+        return self.day_ms <= now_ms < min([self.resets_ms, *ends])
+
+
+def frame_of(firm: Firm, now_ms: int, broker_offset_ms: int = 0) -> Frame:
+    """The firm's calendar around now. Looks time zones up, so keep it while it holds."""
+    day = day_bounds(firm, now_ms, broker_offset_ms)
+    windows = weekend_bounds(firm, now_ms, broker_offset_ms), break_bounds(firm, now_ms, broker_offset_ms)
+    return Frame(*day, *windows)
 
 
 def firm_state(
@@ -49,13 +67,15 @@ def firm_state(
     *,
     winning: float = 0.0,
     broker_offset_ms: int = 0,
+    frame: Frame | None = None,
 ) -> FirmState:
     """Every rule of the firm for this account. Money is in account currency.
 
-    `winning` is the floating profit of the positions that win. Rules whose anchor is not known are left out, and
-    `missing` says why.
+    `frame` is that of `frame_of`, if the caller has kept it. `winning` is the floating profit of the positions that
+    win. Rules whose anchor is not known are left out, and `missing` says why.
     """
-    day_ms, resets_ms = day_bounds(firm, now_ms, broker_offset_ms)
+    frame = frame or frame_of(firm, now_ms, broker_offset_ms)
+    day_ms, resets_ms = frame.day_ms, frame.resets_ms
     rules: list[RuleStatus] = []
     missing: list[tuple[str, str]] = []
     for rule in firm.rules:
@@ -65,9 +85,9 @@ def firm_state(
         elif state is None or state.anchor is None or not _holds(rule, state, day_ms):
             missing.append((rule.name, _missing(rule, state, day_ms)))
         else:
-            rules.append(evaluate(rule, account, initial_balance, state.anchor, resets_ms, winning))
-    weekend = weekend_bounds(firm, now_ms, broker_offset_ms) or (None, None)
-    pause = break_bounds(firm, now_ms, broker_offset_ms) or (None, None)
+            anchor = max(state.anchor, state.raised or state.anchor)
+            rules.append(evaluate(rule, account, initial_balance, anchor, resets_ms, winning))
+    weekend, pause = frame.weekend or (None, None), frame.daily_break or (None, None)
     progress = progress_of(firm, account.balance, initial_balance, kept.days, day_ms)
     fixed = tuple(NewsWindow(each.start_ms, each.end_ms, each.currencies, each.title) for each in firm.news)
     return FirmState(
@@ -118,7 +138,8 @@ def evaluate(
         measured=measured,
         breached=left < 0 if rule.strict else left <= 0,
         pauses=rule.breach == "pauses",
-        trails=rule.anchor in ("equity", "higher"),
+        on_balance=rule.measured_on == "balance",
+        trails=rule.sampled == "tick",
         rise=None if lock is None else max(0.0, lock - floor_after),
     )
 

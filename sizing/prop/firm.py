@@ -54,6 +54,7 @@ class CalendarRule:
     impact: Literal["low", "medium", "high"] = param(
         "high", "least impact that counts", choices=("low", "medium", "high")
     )
+    max_gap_days: int = param(10, "days within which some news must come, else the calendar is stale", ge=1, le=60)
     source: str = param(MISSING, "page or document the rule was read in")
     as_of: str = param(MISSING, "date it was read, YYYY-MM-DD")
 

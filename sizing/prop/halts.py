@@ -4,15 +4,22 @@ import math
 from collections.abc import Iterable, Sequence
 
 from sizing.policy import DrawdownPolicy, RecoveryPolicy
-from sizing.snapshot import Account, Halt, Recovery, RuleStatus
+from sizing.snapshot import Account, Halt, Position, Recovery, RuleStatus
 
 BREACH, DRAWDOWN, MANUAL = "rule_breached", "drawdown_halt", "trading_halted"
+FLOATING = "floating_loss"
+"""In place of a rule's name."""
 _DAY_MS = 86_400_000
 
 
 def standing(halts: Iterable[Halt], now_ms: int) -> tuple[Halt, ...]:
     """Those whose time has not run out."""
     return tuple(halt for halt in halts if halt.until_ms is None or now_ms < halt.until_ms)
+
+
+def is_pause(halt: Halt) -> bool:
+    """Whether a halt is a breach that ends with the firm's day."""
+    return halt.code == BREACH and halt.until_ms is not None
 
 
 def breaches(rules: Iterable[RuleStatus], halts: Iterable[Halt], now_ms: int) -> list[Halt]:
@@ -32,6 +39,18 @@ def breaches(rules: Iterable[RuleStatus], halts: Iterable[Halt], now_ms: int) ->
         for rule in rules
         if rule.breached and rule.name not in halted
     ]
+
+
+def floating_breach(
+    positions: Iterable[Position], limit: float | None, halts: Iterable[Halt], now_ms: int
+) -> list[Halt]:
+    """The halt for losing positions that together show the firm's limit or more, unless there is one already."""
+    if limit is None or any(halt.rule == FLOATING for halt in halts):
+        return []
+    lost = -sum(min(0.0, position.profit + position.swap) for position in positions)
+    if lost < limit:
+        return []
+    return [Halt(BREACH, f"losing positions show {lost:.2f}, the firm's limit is {limit:.2f}", now_ms, None, FLOATING)]
 
 
 def drawdown_halt(

@@ -43,10 +43,10 @@ def begins_with_the_account(balance: float, deals: Sequence[Deal]) -> bool:
     return bool(deals) and abs(balance - sum(deal.net for deal in deals)) < _CENT
 
 
-def withdrawn_since(moment_ms: int, deals: Sequence[Deal]) -> float:
-    """Money that left the account other than by a trade."""
+def withdrawn_since(moment_ms: int, deals: Sequence[Deal], least: float = 0.0) -> float:
+    """Money that left the account other than by a trade, in pieces of at least so much."""
     recent = takewhile(lambda deal: deal.time_ms >= moment_ms, reversed(deals))
-    return -sum(min(0.0, deal.net) for deal in recent if not deal.symbol)
+    return -sum(deal.net for deal in recent if not deal.symbol and deal.net < 0 and -deal.net >= least)
 
 
 def traded_since(moment_ms: int, deals: Sequence[Deal]) -> bool:

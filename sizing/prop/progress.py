@@ -1,7 +1,7 @@
 """What each day of the firm earned, and how far that is from what the firm wants."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sizing.prop.firm import Firm
@@ -15,6 +15,17 @@ class DayResult(NamedTuple):
     """The reset that began it."""
     profit: float
     opened: int
+
+
+class DaySums(NamedTuple):
+    """What all days come to, in account currency."""
+
+    counted: int
+    best: float
+    won: float
+    """Sum of the days that won."""
+    today: float
+    since_ms: int | None
 
 
 def day_results(
@@ -36,29 +47,39 @@ def day_results(
     return (*kept, *(day for day in counted if day.opened or day.profit or day.day_ms == covered[-1]))
 
 
+def day_sums(firm: Firm, initial_balance: float, days: Sequence[DayResult], day_ms: int) -> DaySums:
+    """What the days come to; `day_ms` begins the one that holds now."""
+    least = initial_balance * firm.min_day_profit_pct / 100
+    return DaySums(
+        counted=sum(day.profit >= least if least else day.opened > 0 for day in days),
+        best=max((day.profit for day in days), default=0.0),
+        won=sum(day.profit for day in days if day.profit > 0),
+        today=sum(day.profit for day in days if day.day_ms == day_ms),
+        since_ms=days[0].day_ms if days else None,
+    )
+
+
 def progress_of(
-    firm: Firm, balance: float, initial_balance: float | None, days: Sequence[DayResult], day_ms: int
+    firm: Firm, balance: float, initial_balance: float | None, days: Sequence[DayResult] | DaySums, day_ms: int
 ) -> Progress | None:
     """How far the account is; None where nothing is wanted of it."""
     rule = firm.consistency
     if initial_balance is None or (firm.target_pct is None and not firm.min_days and rule is None):
         return None
     target = None if firm.target_pct is None else initial_balance * firm.target_pct / 100
-    least = initial_balance * firm.min_day_profit_pct / 100
-    counted = [day for day in days if (day.profit >= least if least else day.opened > 0)]
-    best = max((day.profit for day in days), default=0.0)
-    earned = balance - initial_balance
-    whole = _compared_with(firm, earned, target, days)
+    sums = days if isinstance(days, DaySums) else day_sums(firm, initial_balance, days, day_ms)
+    best, earned = sums.best, balance - initial_balance
+    whole = _compared_with(firm, earned, target, sums.won)
     return Progress(
         earned=earned,
         target=target,
-        days=len(counted),
+        days=sums.counted,
         min_days=firm.min_days,
         best_day=max(0.0, best),
         best_day_pct=best / whole * 100 if whole is not None and whole > 0 and best > 0 else None,
         best_day_limit=None if rule is None or whole is None or whole <= 0 else whole * rule.best_day_pct / 100,
-        today=sum(day.profit for day in days if day.day_ms == day_ms),
-        since_ms=days[0].day_ms if days else None,
+        today=sums.today,
+        since_ms=sums.since_ms,
     )
 
 
@@ -72,12 +93,12 @@ def pause_of(firm: Firm, progress: Progress | None) -> str | None:
     return f"Today has earned {progress.today:.2f}; one day may be {progress.best_day_limit:.2f} at most."
 
 
-def _compared_with(firm: Firm, earned: float, target: float | None, days: Iterable[DayResult]) -> float | None:
+def _compared_with(firm: Firm, earned: float, target: float | None, won: float) -> float | None:
     if firm.consistency is None:
         return None
     if firm.consistency.of == "target":
         return target
-    return earned if firm.consistency.of == "profit" else sum(day.profit for day in days if day.profit > 0)
+    return earned if firm.consistency.of == "profit" else won
 
 
 def _day(day_ms: int, deals: Sequence[Deal]) -> DayResult:

@@ -7,7 +7,7 @@ from dataclasses import MISSING, dataclass, field
 from typing import Literal
 
 from sizing.params import check_ranges, param
-from sizing.prop.formats import FieldFault, iso_date, problems, raise_if, sizes
+from sizing.prop.formats import FieldFault, FieldsError, iso_date, problems, raise_if, sizes
 
 _SAMPLES: dict[str, tuple[str, ...]] = {
     "inception": ("initial",),
@@ -121,10 +121,22 @@ def _ratchet_needed(rule: LossRule) -> tuple[bool, str] | None:
     return True, f'where sampled is "{rule.sampled}": a floor that falls with the account limits nothing'
 
 
+def _examples(rule: LossRule) -> list[tuple[float, float]]:
+    """Initial balances, and what may be lost of each."""
+    if rule.amount_pct is not None:
+        return [(100.0, rule.amount_pct)]
+    try:
+        return list(sizes(rule.amount_by_size).items())
+    except FieldsError:
+        return []  # told already
+
+
 def _lock_faults(rule: LossRule) -> list[FieldFault]:
     faults: list[FieldFault] = []
     if rule.lock_pct is not None and not rule.ratchet:
         faults.append(("lock_pct", "is for rules with ratchet = true; remove it"))
+    if rule.lock_pct is not None and any(rule.lock(size) < size - amount for size, amount in _examples(rule)):  # type: ignore[operator]
+        faults.append(("lock_pct", "lies below the floor that the rule begins with, so that it would lower it"))
     if rule.lock_pct is None and rule.lock_plus_money:
         faults.append(("lock_plus_money", "is added to lock_pct, which is missing; add that, or remove this"))
     if rule.lock_pct is None and rule.after_payout == "locks":

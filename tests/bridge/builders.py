@@ -25,7 +25,9 @@ from tests.sizing.builders import ftmo, make_policy
 NO_RULES = Firm(name="free", title="Free")
 FOREX = SymbolClass(patterns=("EURUSD*", "USDJPY*"), max_lots=10.0, max_notional_pct=10_000.0)
 TABLE = SymbolTable(classes={"forex": FOREX})
-ROOMY: dict[str, Any] = {"gross_exposure": 1e6, "net_exposure": 1e6, "concentration_pct": 100.0}
+ROOMY: dict[str, Any] = {
+    "gross_exposure": 1e6, "net_exposure": 1e6, "concentration_pct": 100.0, "untargeted_reach_stops": 2.0,
+}  # fmt: skip
 """Caps of the policy that stay out of the way."""
 
 

@@ -108,8 +108,8 @@ class PaperRig(PlainRig):
         found: float | None = self.rule(name)["anchor"]
         return found
 
-    def set_anchor(self, value: float, name: str = "daily") -> dict[str, Any]:
-        return self.ask(type="anchor", rule=name, value=value, reason="as the firm says")
+    def set_anchor(self, value: float, name: str = "daily", *, force: bool = True) -> dict[str, Any]:
+        return self.ask(type="anchor", rule=name, value=value, reason="as the firm says", force=force)
 
     def halts(self) -> list[tuple[str, int | None]]:
         """Code and end of every halt that stands."""

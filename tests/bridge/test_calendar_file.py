@@ -28,6 +28,7 @@ class Rule(NamedTuple):
     minutes_before: int = 2
     minutes_after: int = 3
     impact: str = "high"
+    max_gap_days: int = 10_000
 
 
 @pytest.fixture
@@ -677,3 +678,13 @@ def test_the_watch_reads_ics_files_too(tmp_path: Path) -> None:
     desk.write(ics("DTSTART;TZID=America/New_York:20260311T083000\nSUMMARY:CPI y/y\nCATEGORIES:USD"))
     assert desk.look() is None
     assert desk.watch.windows == (CPI_WINDOW,)
+
+
+def test_a_calendar_whose_next_event_is_far_is_stale(tmp_path: Path) -> None:
+    """One event at the end of the year does not show that the weeks before it are there."""
+    desk = Desk(tmp_path / "calendar.csv", Rule(2, 2, "high", max_gap_days=10))
+    desk.write("time,currency,impact,title\n2026-01-05T12:00Z,USD,high,CPI\n2026-12-25T00:00Z,,low,Christmas\n")
+    desk.now_ms = at("2026-01-04 12:00:00")
+    assert desk.look() is None
+    desk.now_ms = at("2026-06-05 12:00:00")
+    assert "nothing until 2026-12-25" in (desk.look() or "")

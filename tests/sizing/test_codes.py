@@ -111,7 +111,6 @@ REFUSED: list[tuple[str, str, Change]] = [
     ("firm_limit", "lots", lambda q: q.firm(limits=OpenLimits(max_lots_open=0.001))),
     ("firm_limit", "lots of one order", lambda q: q.firm(limits=OpenLimits(max_lots_per_order=0.001))),
     ("firm_limit", "positions today", lambda q: q.firm(limits=OpenLimits(max_positions_per_day=3), opened_today=3)),
-    ("firm_limit", "positions today unknown", lambda q: q.firm(limits=OpenLimits(max_positions_per_day=3))),
     (
         "firm_limit",
         "positions",

@@ -15,6 +15,7 @@ from sizing.prop.anchors import RuleState
 from sizing.prop.calendar import day_bounds
 from sizing.prop.evaluate import Kept, firm_state
 from sizing.prop.rules import LossRule
+from sizing.rooms import UNBOUNDED
 from sizing.snapshot import Conversion, FirmState, OpenLimits, RuleStatus
 from tests.builders import NOW_MS, make_account, make_position, make_quote, make_spec
 from tests.sizing.builders import (
@@ -46,11 +47,18 @@ def ruled(rule: LossRule, peak: float, balance: float = 100_000.0, equity: float
     return firm_state(ftmo(rules=(rule,)), account, 100_000.0, Kept({rule.name: state}), NOW_MS)
 
 
-def decide(firm: FirmState, take_profit: float | None = 1.115, **over: Any) -> Decision:
+def decide(
+    firm: FirmState, take_profit: float | None = 1.115, untargeted_reach_stops: float = 0.0, **over: Any
+) -> Decision:
     """50 pips to the stop, 150 to the target; a policy in which only the firm limits."""
     policy = loose_policy(
         budget={"base_risk_pct": 10.0},
-        caps={"daily_distance_share_pct": 100.0, "total_distance_share_pct": 100.0, "portfolio_shortfall_pct": 100.0},
+        caps={
+            "daily_distance_share_pct": 100.0,
+            "total_distance_share_pct": 100.0,
+            "portfolio_shortfall_pct": 100.0,
+            "untargeted_reach_stops": untargeted_reach_stops,
+        },
     )
     return size(make_signal(take_profit=take_profit), make_snapshot(firm=firm, **over), policy)
 
@@ -64,10 +72,42 @@ def test_a_trailing_floor_leaves_room_for_winning_first_and_losing_it_all() -> N
     assert decision.lots == 1.99
 
 
-def test_without_a_target_as_many_stops_as_the_policy_expects() -> None:
+def test_without_a_target_nothing_is_given_under_a_floor_that_follows() -> None:
     decision = decide(ruled(trailing(), peak=100_000.0), take_profit=None)
+    assert (decision.lots, decision.code) == (0.0, "total_loss_headroom")
+    assert "send take_profit" in (decision.message or "")
+
+
+def test_without_a_target_as_many_stops_as_the_policy_says() -> None:
+    decision = decide(ruled(trailing(), peak=100_000.0), take_profit=None, untargeted_reach_stops=2.0)
     assert decision.reach_per_lot == pytest.approx(2.0 * 500.0)
     assert decision.lots == 2.66  # 3,999.99 by 1,500
+
+
+def test_without_a_target_the_lock_bounds_what_the_floor_can_rise() -> None:
+    decision = decide(ruled(trailing(lock_pct=96.2), peak=100_000.0), take_profit=None)
+    assert decision.lots == 7.59  # 3,799.99 by 500
+
+
+def test_something_open_without_a_target_blocks_a_floor_that_follows() -> None:
+    held = make_exposure(symbol="XAUUSD", risk=500.0, worst=500.0, reach=UNBOUNDED)
+    decision = decide(ruled(trailing(), peak=100_000.0), exposures=(held,), correlation={"EURUSD": {"XAUUSD": 0.0}})
+    assert (decision.lots, decision.binding) == (0.0, "trailing_trail")
+
+
+def test_the_balance_is_compared_too_where_the_rule_says_so() -> None:
+    """Losers may be closed while winners stay open: their floating loss then comes out of the balance."""
+    rule = loss_rule(amount_pct=3.0, measured_on="balance")
+    account = make_account(balance=98_000.0, equity=99_100.0)
+    state = RuleState(rule.name, rule.kind, 100_000.0, day_bounds(ftmo(), NOW_MS)[0], NOW_MS)
+    firm = firm_state(ftmo(rules=(rule,)), account, 100_000.0, Kept({rule.name: state}), NOW_MS, winning=2_000.0)
+    loser = make_exposure(symbol="XAUUSD", risk=365.0, worst=365.0, deficit=1_265.0)
+    apart = {"EURUSD": {"XAUUSD": 0.0}}
+    decision = decide(firm, account=account, exposures=(loser,), correlation=apart)
+    # 1,000 of balance are left above 97,000, and the loser may cost it 1,265.
+    assert (decision.lots, decision.code) == (0.0, "daily_loss_headroom")
+    winners_only = decide(firm, account=account)
+    assert cap_lots(winners_only, "daily_headroom") == pytest.approx(2.0)  # 1,000 by 500
 
 
 def test_near_its_lock_the_floor_can_rise_no_further_than_that() -> None:
