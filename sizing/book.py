@@ -191,7 +191,7 @@ def _price(
         worst=worst,
         notional=leg.lots * notional,
         margin=leg.lots * margin if leg.pending else 0.0,
-        reach=leg.lots * _reach(account, leg, priced, unit, untargeted_reach * distance),
+        reach=leg.lots * _reach(account, leg, priced, unit, _untargeted(leg, stop, untargeted_reach)),
         deficit=max(0.0, worst - min(leg.profit, computed)),
     )
     made = Leg(
@@ -218,7 +218,15 @@ def _reach(account: Account, leg: _Found, priced: PricedSymbol, unit: float, unt
     if leg.tp is None:
         return untargeted * unit if untargeted else UNBOUNDED
     at_target = money.loss_per_lot(priced.spec, account.currency, priced.conversion, leg.tp + 1.0, leg.tp) or 0.0
-    return max(0.0, (leg.tp - leg.start) * (1 if leg.side == "buy" else -1)) * max(unit, at_target)
+    gain = max(0.0, (leg.tp - leg.start) * (1 if leg.side == "buy" else -1)) * max(unit, at_target)
+    return gain * money.gain_allowance(priced.spec, account.currency)
+
+
+def _untargeted(leg: _Found, stop: float, stops: float) -> float:
+    """How far the price may still go where there is no target: so many stops from the opening, or from here."""
+    opened = leg.start if leg.opened is None else leg.opened
+    lost = (opened - leg.start) * (1 if leg.side == "buy" else -1)
+    return max(lost + stops * abs(opened - stop), stops * abs(leg.start - stop)) if stops else 0.0
 
 
 def _worst_distance(leg: _Found, distance: float, priced: PricedSymbol, policy: TailPolicy) -> float:

@@ -67,6 +67,11 @@ def loss_per_lot(
     return abs(entry - exit_price) * max(by_formula or 0.0, by_tick or 0.0)
 
 
+def gain_allowance(spec: SymbolSpec, account_currency: str) -> float:
+    """What a gain is multiplied with because its currency may rise until then: 1 where the account's takes part."""
+    return 1.0 if account_currency in (spec.currency_profit, spec.currency_base) else 1.02
+
+
 def notional_per_lot(spec: SymbolSpec, conversion: Conversion, price: float) -> float | None:
     """Face value of one lot. None where it cannot be priced."""
     unit = max(formula_unit(spec, conversion.profit) or 0.0, tick_unit(spec) or 0.0)

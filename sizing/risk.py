@@ -49,7 +49,8 @@ def _reach(trade: Trade, unit: float) -> float:
         return stops * trade.distance * unit if stops else UNBOUNDED
     spec = snapshot.symbol.spec
     rate = money.rate_at(spec, trade.account.currency, snapshot.conversion, target)
-    return abs(target - trade.entry) * max(unit, money.formula_unit(spec, rate) or 0.0)
+    allowance = money.gain_allowance(spec, trade.account.currency)
+    return abs(target - trade.entry) * max(unit, money.formula_unit(spec, rate) or 0.0) * allowance
 
 
 def _tail(trade: Trade, stats: MarketStats | None, costs: float) -> None:

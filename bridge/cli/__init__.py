@@ -17,6 +17,7 @@ from bridge.cli.explain import explain
 from bridge.cli.keys import keys
 from bridge.cli.market import sample_market_command
 from bridge.cli.output import FAILURE_EXIT, complain, lost_output
+from bridge.cli.prove import prove
 from bridge.cli.risk import risk
 from bridge.cli.rules import rules
 from bridge.cli.serve import serve
@@ -43,6 +44,7 @@ app.add_typer(anchor, name="anchor")
 app.command()(explain)
 app.command()(risk)
 app.command()(audit)
+app.command()(prove)
 app.command()(check)
 app.command()(init)
 app.command("sample-market")(sample_market_command)

@@ -51,7 +51,7 @@ def _unguarded(account: AccountSettings) -> Iterator[str]:
     if initial is None:
         return
     totals = [rule.amount(initial, initial) / initial * 100 for rule in firm.rules if rule.scope == "total"]
-    if totals and halt_pct >= min(totals):
+    if totals and halt_pct > min(totals):
         yield (
             f"drawdown.halt_pct is {halt_pct:g} %, and {firm.name} allows {min(totals):g} % in all: "
             f"the halt would come too late. Set it lower in the policy file."

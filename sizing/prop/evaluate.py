@@ -139,7 +139,7 @@ def evaluate(
         breached=left < 0 if rule.strict else left <= 0,
         pauses=rule.breach == "pauses",
         on_balance=rule.measured_on == "balance",
-        trails=rule.sampled == "tick",
+        trails=rule.anchor in ("equity", "higher"),
         rise=None if lock is None else max(0.0, lock - floor_after),
     )
 

@@ -151,7 +151,7 @@ def test_what_contradicts_itself_is_a_usage_error(run: Run, options: tuple[str, 
 def test_an_anchor_that_was_set_shows_its_floor(run: Run, rig: Rig) -> None:
     """And the headroom, also what is left after the reset."""
     with sockets.serving(rig) as server:
-        outcome = run("anchor", "set", "daily", "99000", "--reason", "dashboard", "--address", server.address)
+        outcome = run("anchor", "set", "daily", "99000", "--force", "--reason", "dashboard", "--address", server.address)
         again = run("anchor", "set", "daily", "99500", "--address", server.address, "--json")
     assert outcome.code == 0
     assert outcome.out.startswith("daily counts from 99,000.00 now.\nFloor 94,000.00, headroom 6,000.00 (0.0 % used)")
@@ -229,7 +229,7 @@ def test_who_may_not_control_may_halt_but_neither_resume_nor_set_anchors(run: Ru
         ea = ("--address", server.address, "--user", "ea", "--password", one)
         me = ("--address", server.address, "--user", "me", "--password", two)
         assert run("halt", *ea).code == 0
-        for command in (("resume",), ("anchor", "set", "daily", "99000")):
+        for command in (("resume",), ("anchor", "set", "daily", "99000", "--force")):
             refused = run(*command, *ea)
             assert (refused.code, refused.out) == (1, "")
             assert "unauthorized: This user may not" in refused.err
