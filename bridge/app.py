@@ -21,6 +21,8 @@ from bridge.service import Service
 from bridge.settings import AccountSettings, MarketSettings, Settings
 from bridge.terminal.base import Terminal
 from bridge.terminal.feed import FeedTerminal
+from bridge.terminal.mt5.configure import mt5_config
+from bridge.terminal.mt5.terminal import Mt5Terminal
 from bridge.terminal.recorded import RecordedTerminal
 
 _WARM_UP_MS = 16 * 3_600_000
@@ -39,7 +41,7 @@ def daemon(
     with ExitStack() as stack:
         markets = _markets(settings, progress)
         clock = _clock(settings, markets, speed)
-        desks = [Desk(account, _terminal(account, markets)) for account in settings.accounts]
+        desks = [Desk(account, _terminal(account, markets, log, stack)) for account in settings.accounts]
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         stack.callback(context.destroy, linger=500)
         auth = stack.enter_context(Authentication(settings.auth, context))
@@ -76,7 +78,13 @@ def _clock(settings: Settings, markets: dict[Path | None, RecordedMarket], speed
     return SteppedClock() if settings.server.clock == "feed" else SystemClock()
 
 
-def _terminal(account: AccountSettings, markets: dict[Path | None, RecordedMarket]) -> Terminal:
+def _terminal(
+    account: AccountSettings, markets: dict[Path | None, RecordedMarket], log: Log, stack: ExitStack
+) -> Terminal:
+    if account.mt5 is not None:
+        terminal = Mt5Terminal(mt5_config(account.login, account.mt5, account.policy), log=log)
+        stack.callback(terminal.close)
+        return terminal
     if account.market is None:
         return FeedTerminal(account.login)
     return RecordedTerminal(_broker(account.login, account.market, markets[account.market.path]))

@@ -13,11 +13,13 @@ from bridge.cli.codes import codes
 from bridge.cli.config import check, init
 from bridge.cli.control import anchor, halt, resume
 from bridge.cli.demo import demo
+from bridge.cli.doctor import doctor
 from bridge.cli.explain import explain
 from bridge.cli.keys import keys
 from bridge.cli.market import sample_market_command
 from bridge.cli.output import FAILURE_EXIT, complain, lost_output
 from bridge.cli.prove import prove
+from bridge.cli.record import record
 from bridge.cli.risk import risk
 from bridge.cli.rules import rules
 from bridge.cli.serve import serve
@@ -47,6 +49,8 @@ app.command()(audit)
 app.command()(prove)
 app.command()(check)
 app.command()(init)
+app.command()(doctor)
+app.command()(record)
 app.command("sample-market")(sample_market_command)
 app.command()(keys)
 app.command()(codes)

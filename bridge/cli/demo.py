@@ -27,7 +27,9 @@ def demo(
         typer.Option(min=0, help=f"Another number makes another sample market. Default: {_SEED}.", show_default=False),
     ] = None,
     balance: Annotated[float, typer.Option(min=1, help="What the account starts with, in USD.")] = 100_000.0,
-    firm: Annotated[str, typer.Option(help="Whose loss rules hold: a file of firms/, such as ftmo-2step.")] = "ftmo-2step",
+    firm: Annotated[
+        str, typer.Option(help="Whose loss rules hold: a file of firms/, such as ftmo-2step.")
+    ] = "ftmo-2step",
     preset: Annotated[
         Preset,
         typer.Option(

@@ -5,7 +5,8 @@ A Parquet folder holds
 - `ticks_<source>_<SYMBOL>_<dates>.parquet`: time_msc (UTC), bid, ask; sorted, several files of a symbol in name order;
 - `bars_<source>_<TIMEFRAME>_<anything>.parquet` (optional): symbol, time (naive UTC) and bo, bh, bl, bc or open, high,
   low, close;
-- `symbol_specs_<date>.csv`: the broker's figures under MT5's names, with a bid and ask of that date.
+- `symbol_specs_<date>.csv`: the broker's figures under MT5's names, with a bid and ask of that date;
+- ticks and bars as MetaTrader 5 exports them (`bridge.market.mt5_csv`), beside Parquet files or instead of them.
 
 Nothing is repaired: a file that is wrong is a MarketError naming it, the row (counted from 0) and the fix. What is
 right but cannot be used together is left out, and `RecordedMarket.notes` says so.
@@ -22,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.errors import MarketError
-from bridge.market import store
+from bridge.market import mt5_csv, store
 from bridge.market.recording import (
     TIMEFRAME_MS,
     BarSeries,
@@ -48,6 +49,8 @@ class _BarsFile(NamedTuple):
     source: str
     timeframe: str
     path: Path
+    symbol: str | None = None
+    """The one symbol of an exported file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +123,13 @@ def _read_feeds(folder: Path, symbols: Sequence[str] | None, notes: list[str]) -
         if match is None:
             raise MarketError(f"{path}: the name is not ticks_<source>_<SYMBOL>_<dates>.parquet; rename the file")
         found.setdefault(match["symbol"], {}).setdefault(match["source"], []).append(path)
+    for export in mt5_csv.exports(folder):
+        if export.timeframe is None:
+            found.setdefault(export.symbol, {}).setdefault(mt5_csv.SOURCE, []).append(export.path)
     if not found:
         raise MarketError(
-            f"{folder} has no ticks_<source>_<SYMBOL>_<dates>.parquet and no {store.HEADER}; name another"
+            f"{folder} has no ticks_<source>_<SYMBOL>_<dates>.parquet, no exported ticks and no {store.HEADER}; "
+            "name another"
         )
     wanted = list(found) if symbols is None else list(dict.fromkeys(symbols))
     notes.extend(f"{name}: left out, no tick file in {folder}" for name in wanted if name not in found)
@@ -172,26 +179,38 @@ def _read_ticks(paths: list[Path]) -> TickSeries:
     )
 
 
-def _read_tick_file(path: Path) -> TickSeries:
+def _tick_columns(path: Path) -> TickSeries:
+    if path.suffix == ".csv":
+        return mt5_csv.read_ticks(path)
     _require(path, ("time_msc", "bid", "ask"))
     table = _read_table(path, ("time_msc", "bid", "ask"))
-    time_ms = _numbers(path, table, "time_msc", np.int64)
     bid, ask = (_numbers(path, table, name, np.float64) for name in ("bid", "ask"))
+    return TickSeries(time_ms=_numbers(path, table, "time_msc", np.int64), bid=bid, ask=ask)
+
+
+def _read_tick_file(path: Path) -> TickSeries:
+    ticks = _tick_columns(path)
+    time_ms, bid, ask = ticks.time_ms, ticks.bid, ticks.ask
     if not len(time_ms):
         raise MarketError(f"{path} has no rows; delete the file or record it again")
     _check_time(path, "time_msc", time_ms)
     for name, prices in (("bid", bid), ("ask", ask)):
         _check_price(path, name, prices)
     _refuse(path, bid > ask, lambda row: f"bid {bid[row]} is above ask {ask[row]}; remove or repair the tick")
-    return TickSeries(time_ms=time_ms, bid=bid, ask=ask)
+    return ticks
 
 
 def _bars_files(folder: Path) -> list[_BarsFile]:
     matches = ((BARS_FILE.fullmatch(path.name), path) for path in sorted(folder.glob("bars_*.parquet")))
-    return [
+    recorded = [
         _BarsFile(match["source"], match["timeframe"], path)
         for match, path in matches
         if match is not None and match["timeframe"] in TIMEFRAME_MS
+    ]
+    return recorded + [
+        _BarsFile(mt5_csv.SOURCE, export.timeframe, export.path, export.symbol)
+        for export in mt5_csv.exports(folder)
+        if export.timeframe is not None
     ]
 
 
@@ -202,7 +221,8 @@ def _bars(feed: _Feed, timeframe: str, files: list[_BarsFile], notes: list[str])
     """
     built = bars_from_ticks(timeframe, feed.ticks)
     length = TIMEFRAME_MS[timeframe]
-    usable = [file for file in files if file.source == feed.source and length % TIMEFRAME_MS[file.timeframe] == 0]
+    own = [file for file in files if file.source == feed.source and file.symbol in (None, feed.symbol)]
+    usable = [file for file in own if length % TIMEFRAME_MS[file.timeframe] == 0]
     for name in sorted({file.timeframe for file in usable}, key=lambda name: -TIMEFRAME_MS[name]):
         recorded = _read_bars([file for file in usable if file.timeframe == name], feed)
         if recorded is None or recorded.time_ms[0] > built.time_ms[0]:
@@ -225,8 +245,11 @@ def _read_bars(files: Iterable[_BarsFile], feed: _Feed) -> BarSeries | None:
     return out
 
 
-def _read_bar_file(file: _BarsFile, feed: _Feed) -> BarSeries:
+def _bar_columns(file: _BarsFile, feed: _Feed) -> tuple[BarSeries, tuple[str, ...]]:
+    """The symbol's bars, and what their prices are called in the file."""
     path = file.path
+    if file.symbol is not None:
+        return mt5_csv.read_bars(path, file.timeframe), BID_COLUMNS[1]
     names = _require(path, ("symbol", "time"))
     prices = next((columns for columns in BID_COLUMNS if names.issuperset(columns)), None)
     if prices is None:
@@ -234,6 +257,14 @@ def _read_bar_file(file: _BarsFile, feed: _Feed) -> BarSeries:
     table = _read_table(path, ("time", *prices), [("symbol", "==", feed.symbol)])
     time_ms = _milliseconds(path, table)
     open_, high, low, close = (_numbers(path, table, name, np.float64) for name in prices)
+    whole = BarSeries(timeframe=file.timeframe, time_ms=time_ms, open=open_, high=high, low=low, close=close)
+    return whole, prices
+
+
+def _read_bar_file(file: _BarsFile, feed: _Feed) -> BarSeries:
+    path = file.path
+    whole, prices = _bar_columns(file, feed)
+    time_ms, open_, high, low, close = whole.time_ms, whole.open, whole.high, whole.low, whole.close
     if len(time_ms):
         _check_time(path, "time", time_ms)
     for name, column in zip(prices, (open_, high, low, close), strict=True):

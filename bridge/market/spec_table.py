@@ -1,21 +1,24 @@
 """`symbol_specs_*.csv`: a broker's figures of one day, made into the specs of a recording of another day.
 
-The table has no calc mode and its tick values are of its own date, in USD (the recorded broker's account currency).
+What `lotbridge record` wrote has the calc mode and more, which is taken as it is; other tables may lack it. Tick values
+are of the table's own date, in USD (the recorded broker's account currency).
 
-- Calc mode, by evidence: where tick size times contract size, converted to USD at the table's own quotes, gives the
-  table's tick value within 2 %, profit is price change times contract size: FOREX (0) where base and profit currency
-  differ, else CFD (2). Where it does not, the tick value is a figure of its own: CFDINDEX (3).
+- Calc mode, where the table has none, by evidence: where tick size times contract size, converted to USD at the table's
+  own quotes, gives the table's tick value within 2 %, profit is price change times contract size: FOREX (0) where base
+  and profit currency differ, else CFD (2). Where it does not, the tick value is a figure of its own: CFDINDEX (3).
 - Tick value, at the recording's first quotes: tick size times contract size times the conversion then; for CFDINDEX the
   table's figure, times the change of the conversion since. A currency that nothing recorded converts leaves the symbol
   out: money is never converted at a rate of another year.
-- Swaps are taken as points per lot and night (swap mode 1), which fits their size; margin rates are 1.
+- Swaps are taken as points per lot and night (swap mode 1) where no mode is given, which fits their size; margin rates
+  are 1.
 """
 
 import csv
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from bridge.errors import MarketError
 from sizing.snapshot import SymbolSpec
@@ -32,6 +35,11 @@ _POSITIVE = (
     *("volume_min", "volume_max", "volume_step", "bid", "ask"),
 )
 _COLUMNS = (*_TEXTS, "digits", *_POSITIVE, "swap_long", "swap_short")
+_WHOLE = ("trade_calc_mode", "trade_mode", "trade_stops_level", "trade_freeze_level", "swap_mode", "swap_rollover3days")
+_OPTIONAL = (*_WHOLE, "volume_limit", "margin_initial", "margin_maintenance")
+"""Columns that are taken as they are where the table has them."""
+_TICK_MODES = (1, 3, 33)
+"""ENUM_SYMBOL_CALC_MODE: the tick value is a figure of its own (futures, index CFDs)."""
 
 
 class UnknownRateError(Exception):
@@ -73,7 +81,8 @@ def _row(path: Path, index: int, raw: Mapping[str, str | None]) -> SpecRow:
     empty = [name for name, text in texts.items() if not text]
     if empty:
         raise MarketError(f"{path}, row {index}: {', '.join(empty)} is empty; fill it in")
-    numbers = {name: _number(path, index, name, raw[name]) for name in _COLUMNS if name not in _TEXTS}
+    wanted = [name for name in _COLUMNS if name not in _TEXTS] + [name for name in _OPTIONAL if raw.get(name)]
+    numbers = {name: _number(path, index, name, raw[name]) for name in wanted}
     for name in _POSITIVE:
         if numbers[name] <= 0:
             raise MarketError(f"{path}, row {index}: {name} is {raw[name]}, it must be positive; correct it")
@@ -124,14 +133,17 @@ def spec_at(table: Mapping[str, SpecRow], symbol: str, rates: Rates) -> SymbolSp
     now = account_per(currency, table, rates)
     if now is None:
         raise UnknownRateError(f"no recorded pair converts {currency} to {ACCOUNT_CURRENCY} at the ticks' time")
-    mode = calc_mode(row, then)
     numbers = row.numbers
-    if mode == 3:
+    mode = int(numbers["trade_calc_mode"]) if "trade_calc_mode" in numbers else calc_mode(row, then)
+    if mode in _TICK_MODES:
         own = numbers["trade_tick_value"] / (sum(then) / 2)
     else:
         own = numbers["trade_tick_size"] * numbers["trade_contract_size"]
     low, high = round(own * now[0], 8), round(own * now[1], 8)
-    return SymbolSpec(
+    known: dict[str, Any] = {
+        name: int(numbers[name]) if name in _WHOLE else numbers[name] for name in _OPTIONAL if name in numbers
+    }
+    spec = SymbolSpec(
         name=symbol,
         trade_calc_mode=mode,
         digits=int(numbers["digits"]),
@@ -151,3 +163,4 @@ def spec_at(table: Mapping[str, SpecRow], symbol: str, rates: Rates) -> SymbolSp
         swap_long=numbers["swap_long"],
         swap_short=numbers["swap_short"],
     )
+    return replace(spec, **known)

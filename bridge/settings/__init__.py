@@ -10,6 +10,7 @@ from bridge.settings.model import (
     JournalSettings,
     LogSettings,
     MarketSettings,
+    Mt5Settings,
     ServerSettings,
     Settings,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "JournalSettings",
     "LogSettings",
     "MarketSettings",
+    "Mt5Settings",
     "ServerSettings",
     "Settings",
     "defaults_folder",

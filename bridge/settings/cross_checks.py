@@ -8,7 +8,11 @@ from bridge.settings.model import SAMPLE_MARKET, AccountEntry, AuthSettings, Ser
 from bridge.settings.source import Fault, Loc, Source
 from sizing.prop.firm import Firm
 
-_RECORDED_ONLY = ("market", "balance", "leverage", "currency")
+_ONLY = {
+    "recorded": ("market", "balance", "leverage", "currency"),
+    "mt5": ("path", "server", "portable", "symbols_watched"),
+}
+"""Keys of an account by the kind of terminal that they are for."""
 
 
 def bridge_faults(
@@ -19,7 +23,9 @@ def bridge_faults(
     entries: Mapping[int, AccountEntry],
 ) -> list[Fault]:
     """Contradictions within `bridge.toml`. A section of None is wrong already and is not looked at."""
-    faults = [*_login_faults(source, entries), *_terminal_faults(source, entries)]
+    faults = [*_login_faults(source, entries), *_terminal_faults(source, entries), *_path_faults(source, entries)]
+    if server is not None:
+        faults += _clock_faults(source, server, entries)
     if server is not None and auth is not None:
         faults += _exposure_faults(source, server, auth)
     if auth is not None:
@@ -41,15 +47,36 @@ def account_faults(source: Source, folder: Path, index: int, entry: AccountEntry
             faults.append(
                 source.fault((*loc, "initial_balance"), f"does not fit firms/{firm.name}.toml: {table} {what}")
             )
-    if entry.terminal != "recorded":
-        given = [name for name in _RECORDED_ONLY if getattr(entry, name) is not None]
-        problem = 'is for terminal = "recorded" only; remove it'
-        return faults + [source.fault((*loc, name), problem) for name in given]
+    for kind, names in _ONLY.items():
+        given = [name for name in names if kind != entry.terminal and getattr(entry, name) is not None]
+        faults += [source.fault((*loc, name), f'is for terminal = "{kind}" only; remove it') for name in given]
+    if entry.terminal == "recorded":
+        faults += _market_faults(source, folder, loc, entry)
+    if entry.terminal == "mt5":
+        faults += _mt5_faults(source, folder, loc, entry)
+    return faults
+
+
+def _market_faults(source: Source, folder: Path, loc: Loc, entry: AccountEntry) -> list[Fault]:
     if entry.market is None:
-        faults.append(source.fault((*loc, "market"), 'is missing; a recorded terminal plays "sample" or a folder'))
-    elif entry.market != SAMPLE_MARKET and not exists(folder, entry.market, folder_wanted=True):
+        return [source.fault((*loc, "market"), 'is missing; a recorded terminal plays "sample" or a folder')]
+    if entry.market != SAMPLE_MARKET and not exists(folder, entry.market, folder_wanted=True):
         problem = f'must be "sample" or a folder; {entry.market!r} is none'
-        faults.append(source.fault((*loc, "market"), problem))
+        return [source.fault((*loc, "market"), problem)]
+    return []
+
+
+def _mt5_faults(source: Source, folder: Path, loc: Loc, entry: AccountEntry) -> list[Fault]:
+    faults = []
+    if entry.path is None:
+        problem = "is missing; name the terminal64.exe of this account's own terminal"
+        faults.append(source.fault((*loc, "path"), problem))
+    elif not exists(folder, str(entry.path)):
+        problem = f"must be the full path of a terminal64.exe; {str(entry.path)!r} is no file"
+        faults.append(source.fault((*loc, "path"), problem))
+    if entry.server is None:
+        problem = "is missing; it stands beside the login in the terminal's Navigator"
+        faults.append(source.fault((*loc, "server"), problem))
     return faults
 
 
@@ -65,15 +92,41 @@ def _login_faults(source: Source, entries: Mapping[int, AccountEntry]) -> list[F
 
 
 def _terminal_faults(source: Source, entries: Mapping[int, AccountEntry]) -> list[Fault]:
-    kinds = [entry.terminal for entry in entries.values()]
-    other = next((index for index, entry in entries.items() if entry.terminal != kinds[0]), None)
+    """A recording has a time of its own; whatever is live has the present."""
+    recorded = [entry.terminal == "recorded" for entry in entries.values()]
+    other = next((index for index, entry in entries.items() if (entry.terminal == "recorded") != recorded[0]), None)
     if other is None:
         return []
+    live = next(entry.terminal for entry in entries.values() if entry.terminal != "recorded")
     problem = (
-        "mixes recorded and ea_feed accounts, which need different clocks; "
+        f"mixes recorded and {live} accounts, which need different clocks; "
         "run two daemons, each with its own folder and bind address"
     )
     return [source.fault(("accounts", other, "terminal"), problem)]
+
+
+def _path_faults(source: Source, entries: Mapping[int, AccountEntry]) -> list[Fault]:
+    faults = []
+    first: dict[str, int] = {}
+    for index, entry in entries.items():
+        if entry.terminal != "mt5" or entry.path is None:
+            continue
+        place = str(entry.path).replace("\\", "/").casefold()
+        if place in first:
+            problem = (
+                f"stands already in accounts[{first[place]}]; a terminal shows one account, "
+                "so install another one for this account"
+            )
+            faults.append(source.fault(("accounts", index, "path"), problem))
+        first.setdefault(place, index)
+    return faults
+
+
+def _clock_faults(source: Source, server: ServerSettings, entries: Mapping[int, AccountEntry]) -> list[Fault]:
+    if server.clock == "system" or all(entry.terminal != "mt5" for entry in entries.values()):
+        return []
+    problem = 'must be "system" where an account has terminal = "mt5", which is live'
+    return [source.fault(("server", "clock"), problem)]
 
 
 def _exposure_faults(source: Source, server: ServerSettings, auth: AuthSettings) -> list[Fault]:

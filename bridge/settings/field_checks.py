@@ -87,6 +87,16 @@ def _logins(logins: tuple[int, ...]) -> None:
         raise ValueError("must list at least one login this user may ask for")
 
 
+def _server_name(name: str | None) -> None:
+    if name is not None and not name.strip():
+        raise ValueError("must be the server's name as the terminal shows it")
+
+
+def _symbol_names(names: tuple[str, ...] | None) -> None:
+    if names is not None and (not names or any(not 1 <= len(name) <= 64 for name in names)):
+        raise ValueError("must list at least one symbol by the broker's name; leave it out for all of Market Watch")
+
+
 def _correlations(pairs: dict[str, float]) -> None:
     wrong = {pair: value for pair, value in pairs.items() if not -1 <= value <= 1}
     if wrong:
@@ -103,6 +113,8 @@ FIELD_CHECKS: dict[tuple[type[Any], str], Callable[[Any], object]] = {
     (AccountEntry, "policy"): _file_name,
     (AccountEntry, "symbols"): _file_name,
     (AccountEntry, "currency"): _currency,
+    (AccountEntry, "server"): _server_name,
+    (AccountEntry, "symbols_watched"): _symbol_names,
     (Firm, "timezone"): _known_zone,
     (Firm, "reset"): day_minute,
     (Firm, "weekend_from"): week_minute,

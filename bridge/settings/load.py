@@ -17,6 +17,7 @@ from bridge.settings.model import (
     JournalSettings,
     LogSettings,
     MarketSettings,
+    Mt5Settings,
     ServerSettings,
     Settings,
 )
@@ -150,6 +151,7 @@ class _Loader:
             symbols=symbols,
             initial_balance=entry.initial_balance,
             market=_market(self.folder, entry),
+            mt5=_mt5(self.folder, entry),
             calendar=None if firm.calendar is None else self.folder / firm.calendar.file,
         )
 
@@ -185,4 +187,15 @@ def _market(folder: Path, entry: AccountEntry) -> MarketSettings | None:
         balance=entry.balance or entry.initial_balance or _DEFAULT_BALANCE,
         leverage=entry.leverage or _DEFAULT_LEVERAGE,
         currency=entry.currency or _DEFAULT_CURRENCY,
+    )
+
+
+def _mt5(folder: Path, entry: AccountEntry) -> Mt5Settings | None:
+    if entry.terminal != "mt5" or entry.path is None or entry.server is None:
+        return None
+    return Mt5Settings(
+        path=folder / entry.path,
+        server=entry.server,
+        portable=bool(entry.portable),
+        symbols=entry.symbols_watched or (),
     )

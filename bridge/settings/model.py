@@ -75,8 +75,10 @@ class AccountEntry:
     """One `[[accounts]]` of `bridge.toml`, its file names not yet resolved."""
 
     login: int = param(MISSING, "login number in MetaTrader", gt=0)
-    terminal: Literal["ea_feed", "recorded"] = param(
-        MISSING, "ea_feed: an EA reports; recorded: a recording plays", choices=("ea_feed", "recorded")
+    terminal: Literal["ea_feed", "mt5", "recorded"] = param(
+        MISSING,
+        "ea_feed: an EA reports; mt5: a terminal on this computer is read; recorded: a recording plays",
+        choices=("ea_feed", "mt5", "recorded"),
     )
     firm: str = param(MISSING, "file in firms/, without .toml")
     initial_balance: float | None = param(None, "account currency", gt=0)
@@ -86,6 +88,10 @@ class AccountEntry:
     balance: float | None = param(None, "account currency, for recorded", gt=0)
     leverage: int | None = param(None, "ratio to 1, for recorded", ge=1, le=10_000)
     currency: str | None = param(None, "account currency's code, for recorded")
+    path: Path | None = field(default=None, metadata={"unit": "file, the terminal's terminal64.exe, for mt5"})
+    server: str | None = param(None, "the trade server's name, for mt5")
+    portable: bool | None = param(None, "true: the terminal is started with /portable, for mt5")
+    symbols_watched: tuple[str, ...] | None = param(None, "the broker's names of symbols, for mt5")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,16 +105,27 @@ class MarketSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mt5Settings:
+    """The terminal an account is read from. Without symbols, those of its Market Watch are watched."""
+
+    path: Path
+    server: str
+    portable: bool = False
+    symbols: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSettings:
-    """One account with everything it needs. `market` is None unless the terminal is recorded."""
+    """One account with everything it needs. `market` is for a recorded terminal, `mt5` for that kind."""
 
     login: int
-    terminal: Literal["ea_feed", "recorded"]
+    terminal: Literal["ea_feed", "mt5", "recorded"]
     firm: Firm
     policy: Policy
     symbols: SymbolTable
     initial_balance: float | None = None
     market: MarketSettings | None = None
+    mt5: Mt5Settings | None = None
     calendar: Path | None = None
     """The calendar file of the firm's news, where it has one."""
 

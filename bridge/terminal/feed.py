@@ -9,7 +9,7 @@ from bridge.protocol.messages import AccountInfo, CheckInfo, OrderInfo, Position
 from bridge.terminal.base import AccountReport, Execution, SymbolReport
 from bridge.terminal.feed_checks import FeedError, check_message
 from bridge.terminal.feed_clock import BrokerClock
-from bridge.terminal.feed_history import FeedBars, FeedDeals
+from bridge.terminal.feed_history import HISTORY_MS, FeedBars, FeedDeals
 from sizing.snapshot import Account, MoneyCheck, PendingOrder, Position, Quote, SymbolSpec
 
 __all__ = ["FeedConflict", "FeedError", "FeedTerminal"]
@@ -34,9 +34,10 @@ class FeedTerminal:
 
     source = "ea_feed"
 
-    def __init__(self, login: int, *, silence_ms: int = HOLD_MS) -> None:
+    def __init__(self, login: int, *, silence_ms: int = HOLD_MS, history_ms: int = HISTORY_MS) -> None:
         self.login = login
         self.silence_ms = silence_ms
+        self._history_ms = history_ms
         self._session: str | None = None
         self._heard_ms = 0
         self._last: tuple[int, str] = (0, "")
@@ -129,7 +130,7 @@ class FeedTerminal:
         self._symbols: dict[str, SymbolReport] = {}
         self._checks: dict[str, dict[str, MoneyCheck]] = {}
         self._bars = FeedBars(self._clock)
-        self._deals = FeedDeals(self._clock)
+        self._deals = FeedDeals(self._clock, self._history_ms)
         self._drop()
 
     def _drop(self) -> None:

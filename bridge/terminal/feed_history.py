@@ -23,9 +23,10 @@ MAX_CLOCK_LEAD_MS = 60_000
 class FeedDeals:
     """Deals by ticket. `since_ms` is where the complete history begins, UTC; None where that is not known."""
 
-    def __init__(self, clock: BrokerClock) -> None:
+    def __init__(self, clock: BrokerClock, history_ms: int = HISTORY_MS) -> None:
         self.since_ms: int | None = None
         self._clock = clock
+        self._history_ms = history_ms
         self._by_ticket: dict[int, DealInfo] = {}
         self._shown: tuple[Deal, ...] = ()
         self._shown_for: tuple[int, int | None] = (0, None)
@@ -33,9 +34,9 @@ class FeedDeals:
         self._trimmed = False
 
     def add(self, deals: Iterable[DealInfo], whole_at_ms: int | None) -> None:
-        """Take deals in; with `whole_at_ms` they are all of the last 48 hours before that time."""
+        """Take deals in; with `whole_at_ms` they are all of the history span before that time (48 hours for an EA)."""
         if whole_at_ms is not None:
-            self.since_ms = whole_at_ms - HISTORY_MS
+            self.since_ms = whole_at_ms - self._history_ms
         for deal in deals:
             if self._by_ticket.get(deal.ticket) != deal:
                 self._by_ticket[deal.ticket] = deal

@@ -151,7 +151,7 @@ def test_an_anchor_below_the_known_one_wants_force(make: Make) -> None:
 
 
 def test_deals_that_do_not_make_the_balance_are_not_believed(make: Make) -> None:
-    """They begin with the first deposit of 100,000, and a loss of 2,900 is missing: the floor would be as much too low."""
+    """They begin with the first deposit of 100,000, and a loss of 2,900 is missing: its floor would be too low."""
     rig = make(young=True)
     rig.at("2026-03-05 06:00")
     rig.paper.trade(rig.clock.now_ms() - HOUR, -2_900.0)

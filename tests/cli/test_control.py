@@ -151,7 +151,9 @@ def test_what_contradicts_itself_is_a_usage_error(run: Run, options: tuple[str, 
 def test_an_anchor_that_was_set_shows_its_floor(run: Run, rig: Rig) -> None:
     """And the headroom, also what is left after the reset."""
     with sockets.serving(rig) as server:
-        outcome = run("anchor", "set", "daily", "99000", "--force", "--reason", "dashboard", "--address", server.address)
+        lower = ("anchor", "set", "daily", "99000", "--address", server.address)
+        assert "would leave more" in run(*lower).err
+        outcome = run(*lower, "--force", "--reason", "dashboard")
         again = run("anchor", "set", "daily", "99500", "--address", server.address, "--json")
     assert outcome.code == 0
     assert outcome.out.startswith("daily counts from 99,000.00 now.\nFloor 94,000.00, headroom 6,000.00 (0.0 % used)")

@@ -150,7 +150,7 @@ def test_the_configuration_is_a_daemons_own_with_the_wish_in_it(tmp_path: Path) 
 
 
 def test_an_unknown_firm_is_refused_with_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="available: .*ftmo-2step, .*own-account"):
+    with pytest.raises(ConfigError, match=r"available: .*ftmo-2step, .*own-account"):
         write_configuration(tmp_path / "new", AccountWish(balance=1.0, firm="nobody", preset="guide"))
 
 

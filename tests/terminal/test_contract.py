@@ -1,6 +1,6 @@
 """What every terminal promises, asked of each of them over one and the same broker."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from bridge.terminal.feed import FeedTerminal
 from bridge.terminal.recorded import RecordedTerminal
 from sizing.snapshot import Deal, PendingOrder
 from tests.builders import LOGIN, NOW_MS, make_broker
+from tests.terminal.mt5_rig import PACKAGES, Mt5Rig
 
 SECOND = 1_000
 
@@ -60,12 +61,18 @@ RIGS: dict[str, Callable[[], Rig]] = {
     "feed in UTC": FeedRig,
     "feed at +2 h": lambda: FeedRig(2),
     "feed at -5 h": lambda: FeedRig(-5),
+    "mt5 at +3 h": lambda: Mt5Rig(3),
+    "mt5 at -5 h": lambda: Mt5Rig(-5),
 }
 
 
 @pytest.fixture(params=list(RIGS))
-def rig(request: pytest.FixtureRequest) -> Rig:
-    return RIGS[request.param]()
+def rig(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    monkeypatch.setenv("PYTHONPATH", str(PACKAGES))
+    made = RIGS[request.param]()
+    yield made
+    if isinstance(made, Mt5Rig):
+        made.close()
 
 
 def opened(result: object) -> int:

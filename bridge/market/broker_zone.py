@@ -1,0 +1,73 @@
+"""A broker's wall clock over the year, so that its past can be put into UTC: the offset of today is not that of March.
+
+Most forex brokers keep their midnight at 17:00 in New York, whatever daylight saving does there ("new-york-close").
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+NEW_YORK_CLOSE = "new-york-close"
+_NEW_YORK_SHIFT = timedelta(hours=7)
+_HOUR_MS = 3_600_000
+_OFFSET = re.compile(r"([+-])(\d{1,2}):?([0-5]\d)")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerZone:
+    """A time zone, and how far the broker's clock is ahead of it."""
+
+    name: str
+    zone: tzinfo
+    shift: timedelta = timedelta(0)
+
+    def utc_ms(self, wall_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Broker times (n,) in UTC."""
+        hours, places = np.unique(wall_ms // _HOUR_MS, return_inverse=True)
+        offsets = np.array([self._offset_of_wall_ms(int(hour)) for hour in hours], dtype=np.int64)
+        return wall_ms - offsets[places] if len(wall_ms) else wall_ms
+
+    def wall_ms(self, utc_ms: int) -> int:
+        """A moment by the broker's clock."""
+        aware = (_EPOCH + timedelta(milliseconds=utc_ms)).astimezone(self.zone)
+        return utc_ms + _ms((aware.utcoffset() or timedelta(0)) + self.shift)
+
+    def _offset_of_wall_ms(self, hour: int) -> int:
+        local = (_EPOCH + timedelta(hours=hour)).replace(tzinfo=None) - self.shift
+        return _ms((local.replace(tzinfo=self.zone).utcoffset() or timedelta(0)) + self.shift)
+
+
+def zone_of(text: str) -> BrokerZone:
+    """From "new-york-close", "UTC", an offset such as "+02:00", or an IANA name. Raises ValueError."""
+    name = text.strip()
+    if name == NEW_YORK_CLOSE:
+        return BrokerZone(name, ZoneInfo("America/New_York"), _NEW_YORK_SHIFT)
+    if name == "UTC":
+        return BrokerZone(name, UTC)
+    match = _OFFSET.fullmatch(name)
+    if match is not None and int(match[2]) <= 14:
+        size = timedelta(hours=int(match[2]), minutes=int(match[3]))
+        return BrokerZone(name, timezone(size if match[1] == "+" else -size))
+    try:
+        return BrokerZone(name, ZoneInfo(name))
+    except (KeyError, OSError, ValueError):
+        wanted = '"new-york-close", "UTC", an offset such as "+02:00" or an IANA name such as "Europe/Athens"'
+        raise ValueError(f"{name!r} is no broker's time zone; write {wanted}") from None
+
+
+def likely_zone(offset_ms: int, now_ms: int) -> BrokerZone:
+    """What an offset measured now says of the whole year: New York's close if it fits, else the offset itself."""
+    close = zone_of(NEW_YORK_CLOSE)
+    if close.wall_ms(now_ms) - now_ms == offset_ms:
+        return close
+    minutes = abs(offset_ms) // 60_000
+    return zone_of(f"{'-' if offset_ms < 0 else '+'}{minutes // 60:02}:{minutes % 60:02}")
+
+
+def _ms(offset: timedelta) -> int:
+    return int(offset.total_seconds()) * 1000

@@ -1,0 +1,1 @@
+"""Recording a live terminal: ticks, bars, specs and deals as files that a recorded terminal plays."""

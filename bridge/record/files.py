@@ -1,0 +1,141 @@
+"""What a recording's files are called and hold: what `bridge.market.files` reads, and the deals beside it."""
+
+import csv
+import io
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.errors import MarketError
+from bridge.market.recording import BarSeries, TickSeries
+from bridge.record import parquet
+from bridge.terminal.mt5.asks import DealRow, SymbolProbe
+from sizing.snapshot import SymbolSpec
+
+SOURCE = "mt5"
+_SPEC = tuple(field.name for field in fields(SymbolSpec) if not field.name.startswith("margin_rate_"))
+_FORBIDDEN = set('/\\:*?"<>|')
+
+
+def demand_plain(symbol: str) -> None:
+    """A symbol whose name cannot be part of a file's name cannot be recorded. Raises MarketError."""
+    if set(symbol) & _FORBIDDEN:
+        raise MarketError(f"{symbol!r} cannot be recorded: its name cannot be part of a file's name")
+
+
+def ticks_path(folder: Path, symbol: str, day_ms: int) -> Path:
+    """One file for each UTC day."""
+    return folder / f"ticks_{SOURCE}_{symbol}_{datetime.fromtimestamp(day_ms / 1000, UTC):%Y-%m-%d}.parquet"
+
+
+def write_ticks(path: Path, ticks: TickSeries, until_ms: int) -> None:
+    """A day's ticks, complete up to `until_ms`."""
+    columns = {"time_msc": ticks.time_ms, "bid": ticks.bid, "ask": ticks.ask}
+    parquet.write(path, columns, until_ms)
+
+
+def bars_path(folder: Path, symbol: str, timeframe: str) -> Path:
+    """One file for each symbol and timeframe."""
+    return folder / f"bars_{SOURCE}_{timeframe}_{symbol}.parquet"
+
+
+def add_bars(path: Path, symbol: str, new: BarSeries) -> int:
+    """Bars beside those that the file holds; of two of one time the new one stays. How many it holds then."""
+    pa = parquet.arrow()
+    known = parquet.read(path)
+    columns = {"time": new.time_ms, "open": new.open, "high": new.high, "low": new.low, "close": new.close}
+    if known is not None and set(known) >= set(columns):
+        old = {name: _numbers(pa, name, known[name]) for name in columns}
+        stays = ~np.isin(old["time"], new.time_ms)
+        columns = {name: np.concatenate([old[name][stays], column]) for name, column in columns.items()}
+    order = np.argsort(columns["time"], kind="stable")
+    count = len(order)
+    sorted_columns: dict[str, Any] = {name: column[order] for name, column in columns.items()}
+    sorted_columns["time"] = pa.array(sorted_columns["time"], pa.int64()).cast(pa.timestamp("ms"))
+    parquet.write(path, {"symbol": pa.array([symbol] * count, pa.string()), **sorted_columns})
+    return count
+
+
+def newest_bar_ms(path: Path) -> int | None:
+    """When the newest bar of a file opened; None without any."""
+    known = parquet.read(path)
+    if known is None or "time" not in known or not len(known["time"]):
+        return None
+    pa = parquet.arrow()
+    return int(known["time"].cast(pa.timestamp("ms")).cast(pa.int64())[-1].as_py())
+
+
+def write_specs(folder: Path, symbols: Iterable[SymbolProbe], now_ms: int) -> Path:
+    """Today's table, with the rows of the newest one for all other symbols: the newest alone is read."""
+    older = sorted(folder.glob("symbol_specs_*.csv"))
+    rows = _spec_rows(older[-1]) if older else {}
+    for symbol in symbols:
+        if symbol.info is not None and symbol.quote is not None:
+            figures = {name: getattr(symbol.info, name) for name in _SPEC}
+            rows[symbol.name] = {**figures, "bid": symbol.quote.bid, "ask": symbol.quote.ask}
+    path = folder / f"symbol_specs_{datetime.fromtimestamp(now_ms / 1000, UTC):%Y-%m-%d}.csv"
+    columns = list(dict.fromkeys([*_SPEC, "bid", "ask", *(name for row in rows.values() for name in row)]))
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows.values())
+    _replace(path, text.getvalue())
+    return path
+
+
+def add_deals(folder: Path, login: int, deals: Iterable[DealRow], times_ms: NDArray[np.int64]) -> int:
+    """The account's deals, in UTC, beside those that the file holds. How many it holds then."""
+    path = folder / f"deals_{SOURCE}_{login}.parquet"
+    rows = {row["ticket"]: row for row in _deal_rows(path)}
+    for deal, time_ms in zip(deals, times_ms.tolist(), strict=True):
+        rows[deal.deal.ticket] = {
+            **{name: getattr(deal.deal, name) for name in deal.deal.__struct_fields__ if name != "time_msc"},
+            "time_msc": time_ms,
+            "type": deal.type,
+            "reason": deal.reason,
+            "order": deal.order,
+            "comment": deal.comment,
+        }
+    if rows:
+        ordered = sorted(rows.values(), key=lambda row: (row["time_msc"], row["ticket"]))
+        parquet.write(path, {name: [row[name] for row in ordered] for name in ordered[0]})
+    return len(rows)
+
+
+def _deal_rows(path: Path) -> list[dict[str, Any]]:
+    known = parquet.read(path)
+    if known is None:
+        return []
+    columns = {name: column.to_pylist() for name, column in known.items()}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _spec_rows(path: Path) -> dict[str, Mapping[str, Any]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return {row["name"]: row for row in csv.DictReader(file) if row.get("name")}
+    except (OSError, UnicodeDecodeError, csv.Error) as fault:
+        raise MarketError(f"{path} cannot be read ({fault}); move it away") from fault
+
+
+def _numbers(pa: Any, name: str, column: Any) -> NDArray[Any]:
+    if name == "time":
+        column = column.cast(pa.timestamp("ms")).cast(pa.int64())
+    return np.asarray(column.to_numpy())
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="")
+        temporary.replace(path)
+    except OSError as fault:
+        raise MarketError(f"{path} cannot be written: {fault.strerror or fault}") from fault
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,126 @@
+"""The child as the parent sees it: a process, and a thread that collects what it sends.
+
+The thread is what blocks: on starting the process, on its pipe, on its end. Nobody else ever waits for the child.
+"""
+
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+import bridge
+from bridge.terminal.mt5.wire import MAX_FRAME, Config, encode, read_frame, write_frame
+
+_START = "import sys; sys.path.insert(0, sys.argv[1]); from bridge.terminal.mt5.child import main; main()"
+_CLOSE_S = 2.0
+
+
+class ChildProcess:
+    """One run of the child. `frames` holds what it sent and when; `ended` says why it is over once that is all."""
+
+    def __init__(self, config: Config, clock: Callable[[], float] = time.monotonic) -> None:
+        self.frames: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
+        self.heard_s = clock()
+        self.ended: str | None = None
+        # Each is counted by one thread alone.
+        self._received = self._taken = 0
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._killed = False
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._run, args=(config,), name=f"mt5-{config.login}", daemon=True)
+        self._thread.start()
+
+    @property
+    def pid(self) -> int | None:
+        """The process, once it runs."""
+        return None if self._process is None else self._process.pid
+
+    def take(self, timeout_s: float | None = None) -> tuple[float, bytes] | None:
+        """The oldest frame that was not taken yet, or None; waits for one only if told to."""
+        try:
+            found = self.frames.get(block=timeout_s is not None, timeout=timeout_s)
+        except queue.Empty:
+            return None
+        self._taken += len(found[1])
+        return found
+
+    def send(self, body: bytes) -> None:
+        """One frame to the child's standard input. It reads whenever it is not in a call; only a dialogue uses this."""
+        process = self._process
+        if process is not None and process.stdin is not None:
+            with suppress(OSError, ValueError):
+                write_frame(_binary(process.stdin), body)
+
+    def kill(self) -> None:
+        """End the process at once, however it hangs."""
+        with self._lock:
+            self._killed = True
+            if self._process is not None:
+                with suppress(OSError):
+                    self._process.kill()
+
+    def close(self) -> None:
+        """Let the process end by itself, and kill it if it does not; wait for neither for long."""
+        process = self._process
+        if process is not None and process.stdin is not None:
+            with suppress(OSError, ValueError):
+                process.stdin.close()
+            self._thread.join(_CLOSE_S)
+        self.kill()
+        self._thread.join(_CLOSE_S)
+
+    def _run(self, config: Config) -> None:
+        try:
+            process = subprocess.Popen(  # noqa: S603 - this very interpreter
+                # -P: whatever lies in the current folder is not imported.
+                [sys.executable, "-P", "-c", _START, str(Path(bridge.__file__).parents[1])],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+        except OSError as fault:
+            self.ended = f"its process cannot be started: {fault}"
+            return
+        with self._lock:
+            self._process = process
+            if self._killed:
+                process.kill()
+        why = self._collect(process, config)
+        self.kill()
+        code = process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                with suppress(OSError, ValueError):
+                    stream.close()
+        self.ended = why or f"its process ended ({_exit_text(code)})"
+
+    def _collect(self, process: "subprocess.Popen[bytes]", config: Config) -> str | None:
+        """Read until the stream ends; why it was given up, if it was."""
+        if process.stdin is None or process.stdout is None:  # pragma: no cover - both are pipes
+            raise AssertionError
+        try:
+            write_frame(_binary(process.stdin), encode(config))
+            while (body := read_frame(process.stdout.read)) is not None:
+                self.heard_s = self._clock()
+                self._received += len(body)
+                self.frames.put((self.heard_s, body))
+                if self._received - self._taken > MAX_FRAME:
+                    return "it sent more than was read"
+        except (OSError, ValueError) as fault:
+            return f"its pipe failed: {fault}"
+        return None
+
+
+def _binary(stream: object) -> BinaryIO:
+    return stream  # type: ignore[return-value]  # Popen's pipes without text are binary
+
+
+def _exit_text(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"

@@ -1,0 +1,114 @@
+"""MetaTrader's own CSV exports, and the broker's clock over the year."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bridge.errors import MarketError
+from bridge.market.broker_zone import likely_zone, zone_of
+from bridge.market.files import read_folder
+from tests.builders import at
+
+HOUR_MS = 3_600_000
+SPECS = (
+    "name,currency_base,currency_profit,currency_margin,digits,point,trade_tick_size,trade_tick_value,"
+    "trade_contract_size,volume_min,volume_max,volume_step,swap_long,swap_short,bid,ask,trade_calc_mode,volume_limit\n"
+    "EURUSD,EUR,USD,EUR,5,0.00001,0.00001,1.0,100000,0.01,50,0.01,-5,1,1.1,1.1001,5,7.5\n"
+)
+TICKS = (
+    "<DATE>\t<TIME>\t<BID>\t<ASK>\t<LAST>\t<VOLUME>\t<FLAGS>\n"
+    "2026.03.04\t12:00:00.000\t\t1.10010\t\t\t4\n"
+    "2026.03.04\t12:00:00.250\t1.10000\t1.10010\t\t\t6\n"
+    "2026.03.04\t12:00:01.000\t1.10002\t\t\t\t2\n"
+    "2026.03.04\t12:00:02.500\t\t1.10015\t\t\t4\n"
+)
+BARS = (
+    "<DATE>\t<TIME>\t<OPEN>\t<HIGH>\t<LOW>\t<CLOSE>\t<TICKVOL>\t<VOL>\t<SPREAD>\n"
+    "2026.03.04\t10:00:00\t1.1\t1.2\t1.0\t1.15\t5\t0\t1\n"
+    "2026.03.04\t11:00:00\t1.15\t1.2\t1.1\t1.12\t5\t0\t1\n"
+)
+DAILY = "<DATE>\t<OPEN>\t<HIGH>\t<LOW>\t<CLOSE>\t<TICKVOL>\t<VOL>\t<SPREAD>\n2026.03.03\t1.1\t1.2\t1.0\t1.15\t5\t0\t1\n"
+
+
+def export(folder: Path, *, zone: str | None = "+02:00") -> Path:
+    """A folder as somebody makes it by hand."""
+    (folder / "symbol_specs_2026-03-04.csv").write_text(SPECS, encoding="utf-8")
+    (folder / "EURUSD_202603041200_202603041201.csv").write_text(TICKS, encoding="utf-8")
+    (folder / "EURUSD_H1_202603041000_202603041100.csv").write_bytes(BARS.encode("utf-16"))
+    if zone is not None:
+        (folder / "broker_zone.txt").write_text(zone, encoding="utf-8")
+    return folder
+
+
+def test_exported_ticks_and_bars_play_in_utc(tmp_path: Path) -> None:
+    symbol = read_folder(export(tmp_path)).symbols["EURUSD"]
+    start = at("2026-03-04 10:00:00")
+    assert symbol.ticks.time_ms.tolist() == [start + 250, start + 1_000, start + 2_500]
+    assert symbol.ticks.bid.tolist() == [1.1, 1.10002, 1.10002]
+    assert symbol.ticks.ask.tolist() == [1.1001, 1.1001, 1.10015]
+    assert symbol.bars["H1"].time_ms.tolist() == [start - 2 * HOUR_MS, start - HOUR_MS, start]
+    assert symbol.bars["H1"].open.tolist()[:2] == [1.1, 1.15]
+
+
+def test_daily_export_has_no_time(tmp_path: Path) -> None:
+    export(tmp_path, zone="UTC")
+    (tmp_path / "EURUSD_Daily_202603030000_202603030000.csv").write_text(DAILY, encoding="utf-8")
+    symbol = read_folder(tmp_path).symbols["EURUSD"]
+    assert symbol.bars["D1"].time_ms.tolist()[0] == at("2026-03-03 00:00:00")
+
+
+def test_figures_of_a_table_that_has_them_are_taken(tmp_path: Path) -> None:
+    spec = read_folder(export(tmp_path)).symbols["EURUSD"].spec
+    assert (spec.trade_calc_mode, spec.volume_limit) == (5, 7.5)
+
+
+def test_broker_clock_is_never_guessed(tmp_path: Path) -> None:
+    with pytest.raises(MarketError, match=r"broker_zone.txt is missing.*new-york-close"):
+        read_folder(export(tmp_path, zone=None))
+    with pytest.raises(MarketError, match="no broker's time zone"):
+        read_folder(export(tmp_path, zone="somewhere"))
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [("<DATE>\t<TIME>\t<BID>\n", "lacks the column <ASK>"), (TICKS.replace("1.10002", "one"), "line 4: could not")],
+)
+def test_export_that_cannot_be_read_names_the_place(tmp_path: Path, text: str, what: str) -> None:
+    export(tmp_path)
+    (tmp_path / "EURUSD_202603041200_202603041201.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(MarketError, match=what):
+        read_folder(tmp_path)
+
+
+# The broker's clock --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("zone", "moment", "hours"),
+    [
+        ("new-york-close", "2026-03-06 12:00:00", 2),
+        ("new-york-close", "2026-03-09 12:00:00", 3),
+        ("Europe/Athens", "2026-03-09 12:00:00", 2),
+        ("Europe/Athens", "2026-03-30 12:00:00", 3),
+        ("+05:30", "2026-03-30 12:00:00", 5.5),
+        ("UTC", "2026-03-30 12:00:00", 0),
+    ],
+)
+def test_wall_clock_there_and_back(zone: str, moment: str, hours: float) -> None:
+    found, utc_ms = zone_of(zone), at(moment)
+    wall_ms = found.wall_ms(utc_ms)
+    assert wall_ms - utc_ms == hours * HOUR_MS
+    assert found.utc_ms(np.array([wall_ms, wall_ms + 1])).tolist() == [utc_ms, utc_ms + 1]
+
+
+def test_measured_offset_says_new_york_where_it_fits() -> None:
+    winter, summer = at("2026-01-15 12:00:00"), at("2026-07-15 12:00:00")
+    assert likely_zone(2 * HOUR_MS, winter).name == "new-york-close"
+    assert likely_zone(3 * HOUR_MS, summer).name == "new-york-close"
+    assert likely_zone(2 * HOUR_MS, summer).name == "+02:00"
+    assert likely_zone(-5 * HOUR_MS - HOUR_MS // 2, winter).name == "-05:30"
+
+
+def test_nothing_in_is_nothing_out() -> None:
+    assert zone_of("UTC").utc_ms(np.array([], dtype=np.int64)).tolist() == []

@@ -1,0 +1,248 @@
+"""Parts of the live terminal by themselves: frames, live ticks, deals, bars, margin rates."""
+
+import io
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bridge.settings import Mt5Settings
+from bridge.terminal.mt5.bars import Bars
+from bridge.terminal.mt5.calls import Calls
+from bridge.terminal.mt5.configure import mt5_config
+from bridge.terminal.mt5.deals import Deals
+from bridge.terminal.mt5.live import LiveTicks
+from bridge.terminal.mt5.records import orders_of, positions_of, quote_of, rates_of
+from bridge.terminal.mt5.wire import (
+    MAX_FRAME,
+    Beat,
+    Config,
+    decode_config,
+    decode_from_child,
+    encode,
+    read_frame,
+    write_frame,
+)
+from sizing.policy import Policy
+from tests.terminal.mt5_rig import PACKAGES
+
+HOUR = 3_600
+
+
+@pytest.fixture
+def tables(monkeypatch: pytest.MonkeyPatch) -> Any:
+    import importlib  # noqa: PLC0415
+
+    monkeypatch.syspath_prepend(str(PACKAGES))
+    return importlib.import_module("MetaTrader5.tables")
+
+
+# Frames --------------------------------------------------------------------------------------------------------------
+
+
+def test_frames_survive_the_pipe() -> None:
+    stream = io.BytesIO()
+    for body in (b"", b"one", b"x" * 70_000):
+        write_frame(stream, body)
+    stream.seek(0)
+    assert [read_frame(stream.read) for _ in range(4)] == [b"", b"one", b"x" * 70_000, None]
+
+
+def test_frame_that_is_cut_off_is_the_end() -> None:
+    assert read_frame(io.BytesIO(b"\0\0\0\x05abc").read) is None
+    assert read_frame(io.BytesIO(b"\0\0").read) is None
+
+
+def test_frame_longer_than_allowed_is_refused() -> None:
+    with pytest.raises(ValueError, match="a frame of"):
+        read_frame(io.BytesIO((MAX_FRAME + 1).to_bytes(4, "big")).read)
+
+
+def test_messages_keep_their_kind() -> None:
+    assert decode_from_child(encode(Beat(silence_s=5.0, rounds=3))) == Beat(silence_s=5.0, rounds=3)
+
+
+def test_password_is_in_no_text() -> None:
+    config = mt5_config(
+        7, Mt5Settings(path=PACKAGES, server="S"), Policy(), environment={"LOTBRIDGE_MT5_PASSWORD_7": "secret"}
+    )
+    assert decode_config(encode(config)) == config
+    assert config.password == "secret"  # noqa: S105 - no real one
+    assert "secret" not in f"{config!r} {config}"
+
+
+def test_daily_bars_and_the_policys_are_watched() -> None:
+    assert mt5_config(7, Mt5Settings(path=PACKAGES, server="S"), Policy(), environment={}).timeframes == ("D1", "H1")
+    assert Config(login=7, path="p", server="s").password is None
+
+
+# Live ticks ----------------------------------------------------------------------------------------------------------
+
+
+def seen(live: LiveTicks, *rows: tuple[int, float]) -> list[int | None]:
+    return [live.observe(tick_ms, now_s) for tick_ms, now_s in rows]
+
+
+def test_ticks_that_keep_pace_are_live_after_a_while() -> None:
+    live = LiveTicks(2.0)
+    assert seen(live, (1_000_000, 0.0), (1_001_000, 1.0), (1_002_000, 2.1), (1_002_500, 2.5)) == [
+        None,
+        None,
+        1002,
+        1002,
+    ]
+
+
+def test_tick_that_stands_still_tells_nothing() -> None:
+    live = LiveTicks(0.0)
+    assert seen(live, (1_000_000, 0.0), (1_000_000, 1.0), (1_000_000, 900.0)) == [None, None, None]
+
+
+def test_old_ticks_that_jump_are_not_live() -> None:
+    """A terminal that loads Friday's ticks on a Saturday: some hours within a second."""
+    live = LiveTicks(2.0)
+    rows = [(1_000_000 + i * 3_600_000, i * 0.3) for i in range(20)]
+    assert seen(live, *rows) == [None] * 20
+
+
+def test_backlog_that_runs_faster_than_time_is_not_live() -> None:
+    live = LiveTicks(2.0)
+    rows = [(1_000_000 + i * 1_500, i * 0.2) for i in range(40)]
+    assert seen(live, *rows) == [None] * 40
+
+
+def test_quiet_market_stays_live() -> None:
+    live = LiveTicks(2.0)
+    seen(live, (1_000_000, 0.0), (1_003_000, 3.0))
+    assert seen(live, (1_093_000, 93.2), (1_293_500, 293.4)) == [1093, 1293]
+
+
+# Records -------------------------------------------------------------------------------------------------------------
+
+
+def test_quotes_that_cannot_be_are_none(tables: Any) -> None:
+    for values in ({"bid": 0.0, "ask": 1.0}, {"bid": 1.2, "ask": 1.1}, {"bid": 1.1, "ask": 0.0}):
+        assert quote_of("EURUSD", tables.made(tables.Tick, {**values, "time_msc": 5})) is None
+    assert quote_of("EURUSD", None) is None
+
+
+def test_position_that_cannot_be_read_is_never_left_out(tables: Any) -> None:
+    good = {"ticket": 1, "symbol": "EURUSD", "type": 0, "volume": 1.0, "price_open": 1.1, "price_current": 1.1}
+    rows = [tables.made(tables.TradePosition, {**good, **over}) for over in ({}, {"volume": 0.0})]
+    with pytest.raises(Exception, match="volume"):
+        positions_of(rows)
+
+
+def test_order_that_closes_by_another_opens_nothing(tables: Any) -> None:
+    row = tables.made(tables.TradeOrder, {"ticket": 1, "symbol": "EURUSD", "type": 8, "volume_current": 1.0})
+    assert orders_of([row]) == []
+
+
+def test_rows_that_are_no_bars_are_left_out() -> None:
+    rows: list[tuple[float, ...]] = [(10, 1, 2, 0.5, 1.5), (20, 1, 0.9, 0.5, 1), (30, 0, 1, 0, 1), (25, 1, 1, 1, 1)]
+    assert [rate.time for rate in rates_of([*rows, (20, 1, 1, 1, 1)])] == [10, 25]
+
+
+# Deals and bars ------------------------------------------------------------------------------------------------------
+
+
+class Package(ModuleType):
+    """Just enough of a package: answers that a test lays out, one after the other."""
+
+    TIMEFRAME_H1 = 0x4001
+
+    def __init__(self, **answers: list[Any]) -> None:
+        super().__init__("MetaTrader5")
+        self.answers = answers
+        self.asked: list[tuple[str, tuple[Any, ...]]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "last_error":
+            return lambda: (-1, "Terminal: Call failed")
+
+        def call(*arguments: Any, **_named: Any) -> Any:
+            self.asked.append((name, arguments))
+            answers = self.answers[name]
+            return answers.pop(0) if len(answers) > 1 else answers[0]
+
+        return call
+
+
+def deal(tables: Any, ticket: int, profit: float, **over: Any) -> Any:
+    return tables.made(tables.TradeDeal, {"ticket": ticket, "profit": profit, "time_msc": 4_000_000_000_000, **over})
+
+
+def test_history_still_loading_is_asked_for_until_it_makes_the_balance(tables: Any) -> None:
+    first, second = deal(tables, 1, 1_000.0, type=2), deal(tables, 2, -40.0)
+    credit = deal(tables, 3, 500.0, type=3)
+    package = Package(history_deals_get=[(), (first,), (first, second, credit), (first, second, credit)])
+    pauses: list[float] = []
+    found = Deals(Calls(package, lambda _: None), pauses.append).whole(960.0, 0)
+    assert [each.ticket for each in found] == [1, 2, 3]
+    assert len(pauses) == 2
+
+
+def test_history_that_never_makes_the_balance_must_stand_still(tables: Any) -> None:
+    package = Package(history_deals_get=[(deal(tables, 1, 10.0),)])
+    pauses: list[float] = []
+    deals = Deals(Calls(package, lambda _: None), pauses.append)
+    assert len(deals.whole(999.0, 0)) == 1
+    assert len(pauses) == 2
+    assert deals.news() == []
+    assert deals.due(changed=True)
+    assert not deals.due(changed=False)
+
+
+def rates(*opened_h: int) -> Any:
+    kind = [("time", "<i8"), ("open", "<f8"), ("high", "<f8"), ("low", "<f8"), ("close", "<f8")]
+    return np.array([(hour * HOUR, 1.0, 1.0, 1.0, 1.0) for hour in opened_h], dtype=kind)
+
+
+class Clocked:
+    """Bars of one symbol with a clock of their own."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.now = 100.0
+        self.package = Package(copy_rates_from_pos=list(answers))
+        self.bars = Bars(Calls(self.package, lambda _: None), ("H1",), lambda: self.now)
+
+    def hours(self, tick_h: float) -> list[int]:
+        """Opening hours of the bars that one round brings."""
+        pieces = self.bars.closed({"EURUSD": int(tick_h * HOUR)})
+        return [rate.time // HOUR for piece in pieces for info in piece for rate in info.rates]
+
+
+def test_unfinished_bar_is_never_shown_and_the_next_tick_closes_it() -> None:
+    clocked = Clocked(rates(1, 2, 3), rates(1, 2, 3), rates(1, 2, 3, 4))
+    assert clocked.hours(3.5) == [1, 2]
+    clocked.now += 0.1
+    assert clocked.hours(3.9) == []
+    clocked.now += 60.0
+    clocked.hours(3.9)
+    assert 3 in clocked.hours(4.0)
+
+
+def test_bar_is_asked_for_again_while_the_terminal_is_behind() -> None:
+    clocked = Clocked(*[rates(1, 2, 3)] * 8, rates(2, 3, 4))
+    for _ in range(6):
+        clocked.hours(3.5)
+        clocked.now += 100.0
+    found: list[int] = []
+    for _ in range(20):
+        found += clocked.hours(4.01)
+        clocked.now += 0.1
+        if 3 in found:
+            break
+    assert 3 in found
+
+
+def test_empty_history_is_asked_for_less_and_less_often() -> None:
+    clocked = Clocked(None)
+    asked = []
+    for _ in range(1_000):
+        clocked.hours(3.5)
+        clocked.now += 0.1
+        asked.append(len(clocked.package.asked))
+    assert asked[2:5] == [1, 2, 2] or asked[2:5] == [1, 1, 2]
+    assert 5 <= asked[-1] <= 9
