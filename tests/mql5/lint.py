@@ -1,0 +1,360 @@
+"""Rejects what C++ takes and MQL5 does not, and what is doubtful in MetaEditor.
+
+    python -m tests.mql5.lint [FILE ...]
+
+The sources are parsed as C++ after the few things that C++ does not know are blanked, in place, so that lines and
+columns stay. Nobody compiles MQL5 on Linux: this and the shim stand in for MetaEditor.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import tree_sitter_cpp
+from tree_sitter import Language, Node, Parser
+
+from tests.mql5.preprocess import ROOT, bare, sources, tokens
+
+_NAMES = Path(__file__).with_name("mql5_names.txt")
+_BLANKED = re.compile(r"#property[^\n]*|#import[^\n]*|\bs?input[ \t]+group\b[^\n]*|\bs?input[ \t]+(?=\w)", re.MULTILINE)
+_TYPES = frozenset(
+    re.findall(r"\w+", "void bool char uchar short ushort int uint long ulong float double string datetime color")
+)
+_FORBIDDEN_NODES = {
+    "lambda_expression": "a lambda",
+    "placeholder_type_specifier": "auto",
+    "auto": "auto",
+    "decltype": "decltype",
+    "namespace_definition": "a namespace",
+    "namespace_alias_definition": "a namespace",
+    "using_declaration": "using",
+    "alias_declaration": "using",
+    "for_range_loop": "a range-for",
+    "try_statement": "an exception",
+    "throw_statement": "an exception",
+    "template_declaration": "a template",
+    "template_function": "a template or a C++ cast",
+    "template_type": "a template",
+    "template_method": "a template",
+    "goto_statement": "goto",
+    "static_assert_declaration": "static_assert",
+    "type_definition": "typedef",
+    "union_specifier": "a union",
+    "friend_declaration": "friend",
+    "virtual_specifier": "override or final",
+    "noexcept": "noexcept",
+    "attribute_declaration": "an attribute",
+    "pointer_expression": "the address or the target of a pointer (use GetPointer)",
+    "concatenated_string": "string literals side by side",
+    "raw_string_literal": "a raw string",
+    "nullptr": "nullptr (use NULL)",
+    "user_defined_literal": "a literal with a suffix",
+    "preproc_if": "#if (MQL5 has #ifdef and #ifndef)",
+    "preproc_elif": "#elif",
+    "preproc_call": "a directive that MQL5 does not have",
+    "linkage_specification": "extern",
+    "rvalue_reference_declarator": "an rvalue reference",
+    "structured_binding_declarator": "a structured binding",
+    "co_await_expression": "a coroutine",
+    "requires_clause": "a concept",
+    "trailing_return_type": "a trailing return type",
+    "variadic_parameter_declaration": "a variable number of parameters",
+    "explicit_function_specifier": "explicit",
+    "operator_name": "an operator of one's own",
+    "comma_expression": "the comma operator",
+}
+_FORBIDDEN_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        "constexpr consteval mutable explicit typename volatile register extern inline static_cast dynamic_cast "
+        "const_cast reinterpret_cast nullptr and or not unsigned signed size_t wchar_t noexcept alignas thread_local",
+    )
+)
+_NUMBER = re.compile(r"-?(0x[0-9a-fA-F]+|\d+\.?\d*(e[+-]?\d+)?|\.\d+(e[+-]?\d+)?)$")
+_CAPITALS = re.compile(r"[A-Z][A-Z0-9_]+$")
+
+
+class Finding(NamedTuple):
+    """What is wrong where."""
+
+    path: Path
+    line: int
+    what: str
+
+    def __str__(self) -> str:
+        shown = self.path.relative_to(ROOT) if self.path.is_relative_to(ROOT) else self.path.name
+        return f"{shown}:{self.line}: {self.what}"
+
+
+@dataclass
+class Known:
+    """Names that may be used: MQL5's, and those that the sources declare."""
+
+    functions: set[str] = field(default_factory=set)
+    classes: set[str] = field(default_factory=set)
+    enums: set[str] = field(default_factory=set)
+    constants: set[str] = field(default_factory=set)
+
+
+@cache
+def mql5_names() -> frozenset[str]:
+    """Functions and constants of MQL5 that may be used."""
+    lines = _NAMES.read_text(encoding="utf-8").splitlines()
+    return frozenset(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+
+
+def known(texts: Sequence[str]) -> Known:
+    """What the sources declare, on top of MQL5's names."""
+    names = Known(functions=set(mql5_names()), constants=set(mql5_names()))
+    for text in texts:
+        plain = bare(text)
+        names.classes.update(re.findall(r"\b(?:class|struct)\s+(\w+)", plain))
+        names.enums.update(re.findall(r"\benum\s+(\w+)", plain))
+        names.constants.update(re.findall(r"#define\s+(\w+)", plain))
+        names.constants.update(re.findall(r"^const\s+\w+\s+(\w+)", plain, re.MULTILINE))
+        names.constants.update(re.findall(r"\binput\s+\w+\s+(\w+)", plain))
+        for body in re.findall(r"\benum\s+\w+\s*\{([^}]*)\}", plain):
+            names.constants.update(re.findall(r"\w+", body))
+        # A type and a name before a bracket: functions, methods and imports.
+        names.functions.update(re.findall(r"\b\w+\s*[*&]?\s+[*&]?(\w+)\s*\(", plain))
+    # Types of MQL5 that start with Mql or ENUM_ are told by their names.
+    return names
+
+
+@cache
+def _parser() -> Parser:
+    return Parser(Language(tree_sitter_cpp.language()))
+
+
+def blanked(text: str) -> str:
+    """The text without what C++ does not know; every line and column stays where it is."""
+    text = _BLANKED.sub(lambda match: " " * len(match[0]), text)
+    parts = []
+    for kind, piece in tokens(text):
+        parts.append("0" + " " * (len(piece) - 1) if kind in ("date", "colour") else piece)
+    return "".join(parts)
+
+
+class Lint:
+    """One file's findings."""
+
+    def __init__(self, path: Path, text: str, names: Known) -> None:
+        self._path = path
+        self._text = text
+        self._names = names
+        self.findings: list[Finding] = []
+        self._checks: dict[str, Callable[[Node], None]] = {
+            "field_expression": self._field_expression,
+            "qualified_identifier": self._qualified,
+            "call_expression": self._call,
+            "parameter_declaration": self._parameter,
+            "optional_parameter_declaration": self._parameter,
+            "field_declaration": self._field,
+            "declaration": self._declaration,
+            "function_definition": self._function,
+            "binary_expression": self._binary,
+            "number_literal": self._number,
+            "string_literal": self._string,
+            "char_literal": self._string,
+            "identifier": self._identifier,
+            "type_identifier": self._type,
+            "primitive_type": self._type,
+            "new_expression": self._new,
+        }
+
+    def run(self) -> list[Finding]:
+        """Everything that is wrong."""
+        self._lines()
+        tree = _parser().parse(blanked(self._text).encode())
+        for node in _walk(tree.root_node):
+            if node.is_error or node.is_missing:
+                self._note(node, "this is not understood")
+            elif node.type in _FORBIDDEN_NODES:
+                self._note(node, f"MQL5 sources here do without {_FORBIDDEN_NODES[node.type]}")
+            elif not node.is_named and _source(node) in _FORBIDDEN_WORDS | {"..."}:
+                self._note(node, f"MQL5 sources here do without {_source(node)}")
+            elif node.type in self._checks:
+                self._checks[node.type](node)
+        return sorted(set(self.findings))
+
+    def _note(self, node: Node, what: str) -> None:
+        self.findings.append(Finding(self._path, node.start_point[0] + 1, what))
+
+    def _lines(self) -> None:
+        def note(line: int, what: str) -> None:
+            self.findings.append(Finding(self._path, line, what))
+
+        if self._text.startswith("\ufeff"):
+            note(1, "the file begins with a byte order mark")
+        if "#property strict" not in self._text:
+            note(1, "#property strict is missing")
+        for number, line in enumerate(self._text.split("\n"), 1):
+            if len(line) > 120:
+                note(number, "the line is longer than 120")
+            if "\r" in line or "\t" in line or line != line.rstrip():
+                note(number, "a tab, a carriage return or a blank at the end")
+        for kind, piece in tokens(self._text):
+            if kind == "mark" and piece == "->":
+                note(1, "MQL5 has no ->")
+
+    def _field_expression(self, node: Node) -> None:
+        operator = node.child_by_field_name("operator")
+        if operator is not None and _source(operator) == "->":
+            self._note(node, "MQL5 has no ->")
+
+    def _qualified(self, node: Node) -> None:
+        scope = node.child_by_field_name("scope")
+        if scope is None or _source(scope) not in self._names.classes:
+            self._note(node, f"the scope of {_source(node)} is no class of the sources")
+
+    def _call(self, node: Node) -> None:
+        function = node.child_by_field_name("function")
+        if function is None or function.type != "identifier":
+            return
+        name = _source(function)
+        if name not in self._names.functions and name not in self._names.classes and name not in _TYPES:
+            self._note(node, f"{name} is neither in mql5_names.txt nor declared")
+
+    def _parameter(self, node: Node) -> None:
+        kind, declarator = node.child_by_field_name("type"), node.child_by_field_name("declarator")
+        if kind is None or declarator is None:
+            return
+        self._pointer(kind, declarator)
+        if declarator.type == "array_declarator":
+            self._note(node, "an array is handed over by reference: T &name[]")
+        if declarator.type == "reference_declarator" and _source(declarator).startswith("&&"):
+            self._note(node, "an rvalue reference")
+        if declarator.type == "identifier" and self._is_class(kind):
+            self._note(node, f"{_source(kind)} is handed over by value")
+
+    def _is_class(self, kind: Node) -> bool:
+        return _source(kind) in self._names.classes or _source(kind).startswith("Mql")
+
+    def _pointer(self, kind: Node, declarator: Node) -> None:
+        pointers = [each for each in _walk(declarator) if each.type == "pointer_declarator"]
+        if pointers and _source(kind) not in self._names.classes:
+            self._note(kind, "pointers are for objects of classes only")
+        if len(pointers) > 1:
+            self._note(kind, "a pointer to a pointer")
+
+    def _field(self, node: Node) -> None:
+        value = node.child_by_field_name("default_value")
+        abstract = any(each.type == "function_declarator" for each in node.named_children)
+        if value is not None and not (abstract and _source(value) == "0"):
+            self._note(node, "a member with a default value: set it in the constructor")
+        self._declaration(node)
+
+    def _declaration(self, node: Node) -> None:
+        kind = node.child_by_field_name("type")
+        declarators = node.children_by_field_name("declarator")
+        if kind is not None and kind.type in ("class_specifier", "struct_specifier") and declarators:
+            self._note(node, "a class and a variable in one")
+        arrays = 0
+        for declarator in declarators:
+            if kind is not None:
+                self._pointer(kind, declarator)
+            inner = declarator.child_by_field_name("declarator") if declarator.type == "init_declarator" else declarator
+            if inner is None:
+                continue
+            if inner.type == "reference_declarator":
+                function = any(each.type == "function_declarator" for each in inner.named_children)
+                self._note(node, "a function that returns a reference" if function else "a reference as a variable")
+            arrays += inner.type == "array_declarator"
+            if inner.type == "array_declarator" and any(c.type == "array_declarator" for c in inner.named_children):
+                self._note(node, "an array of two dimensions")
+            self._initializer(kind, declarator)
+        if arrays and len(declarators) > 1:
+            self._note(node, "more than one array in a declaration")
+
+    def _initializer(self, kind: Node | None, declarator: Node) -> None:
+        value = declarator.child_by_field_name("value")
+        if value is None or value.type != "initializer_list":
+            return
+        between = self._text.encode()[declarator.start_byte : value.start_byte].decode()
+        if "=" not in between:
+            self._note(declarator, "braces without =")
+        if kind is not None and _source(kind) in self._names.classes and value.named_child_count:
+            self._note(declarator, "a list of values for objects")
+
+    def _function(self, node: Node) -> None:
+        kind, declarator = node.child_by_field_name("type"), node.child_by_field_name("declarator")
+        if declarator is not None and declarator.type == "reference_declarator":
+            self._note(node, "a function that returns a reference")
+        plain = declarator is not None and declarator.type == "function_declarator"
+        if kind is not None and plain and self._is_class(kind):
+            self._note(node, f"{_source(kind)} is returned by value")
+        ends = [child.type for child in node.children]
+        if "default_method_clause" in ends or "delete_method_clause" in ends:
+            self._note(node, "= default or = delete")
+
+    def _binary(self, node: Node) -> None:
+        operator = node.child_by_field_name("operator")
+        if operator is None or _source(operator) not in ("+", "-"):
+            return
+        sides = [node.child_by_field_name(side) for side in ("left", "right")]
+        kinds = [side.type for side in sides if side is not None]
+        literals = {"string_literal", "number_literal", "char_literal"}
+        if "string_literal" in kinds and all(kind in literals for kind in kinds):
+            self._note(node, "a string literal and another literal with + between")
+
+    def _number(self, node: Node) -> None:
+        if not _NUMBER.match(_source(node).lower()):
+            self._note(node, f"the number {_source(node)}")
+
+    def _string(self, node: Node) -> None:
+        text = _source(node)
+        if text[0] not in "\"'":
+            self._note(node, "a literal with a prefix")
+        for escape in re.findall(r"\\(.)", text):
+            if escape not in "\\\"'nrt":
+                self._note(node, f"the escape \\{escape}")
+
+    def _identifier(self, node: Node) -> None:
+        name = _source(node)
+        if name in _FORBIDDEN_WORDS:
+            self._note(node, f"MQL5 sources here do without {name}")
+        elif _CAPITALS.match(name) and name not in self._names.constants:
+            self._note(node, f"{name} is neither in mql5_names.txt nor declared")
+
+    def _type(self, node: Node) -> None:
+        name = _source(node)
+        fine = name in _TYPES | self._names.classes | self._names.enums or name.startswith(("ENUM_", "Mql"))
+        if not fine:
+            self._note(node, f"there is no type {name}")
+
+    def _new(self, node: Node) -> None:
+        if any(child.type == "new_declarator" for child in node.children):
+            self._note(node, "new of an array")
+
+
+def _walk(node: Node) -> Iterator[Node]:
+    yield node
+    for child in node.children:
+        yield from _walk(child)
+
+
+def _source(node: Node) -> str:
+    return (node.text or b"").decode()
+
+
+def check(paths: Sequence[Path]) -> list[Finding]:
+    """Findings of these files; names declared in any source of the project are known."""
+    everything = {path: path.read_bytes().decode() for path in {*sources(), *paths}}
+    names = known(list(everything.values()))
+    return [finding for path in paths for finding in Lint(path, everything[path], names).run()]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the findings; 1 if there are any."""
+    findings = check([Path(each).resolve() for each in arguments] or sources())
+    for finding in findings:
+        print(finding)  # noqa: T201 - the output
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
