@@ -174,8 +174,13 @@ class Evidence:
         for name in self._book_symbols:
             stats = self._stats[name][1] if name in self._stats else None
             found += (self._terminal.quote(name), stats, self._weekend(name), self._audits.get(name))
-            found.append(self._nights(name))
+            found += (self._nights(name), *self._figures_of(name))
         return found
+
+    def _figures_of(self, name: str) -> tuple[object, ...]:
+        """A symbol's figures and what its currencies cost."""
+        symbol = self._terminal.symbol(name)
+        return () if symbol is None else (symbol.spec, self.conversion(symbol.spec), symbol.checks)
 
     def next_rollover_ms(self) -> int:
         """When the broker next charges swaps: its midnight."""

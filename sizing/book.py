@@ -176,6 +176,7 @@ def _price(
     margin = money.margin_per_lot(spec, leg.side, conversion, leg.start, account.leverage)
     if unit is None or notional is None or margin is None:
         return "its money per lot cannot be computed"
+    unit *= _grown(account, leg, spec)
     distance = max(0.0, (leg.start - stop) * sign)
     costs = _costs(priced, unit) + money.swap_per_lot(spec, leg.side, conversion, leg.start) * priced.nights
     per_lot = distance * unit + costs
@@ -208,6 +209,16 @@ def _price(
         played=leg.sl is not None,
     )
     return _Priced(exposure, made, max(0.0, leg.profit, computed))
+
+
+def _grown(account: Account, leg: _Found, spec: SymbolSpec) -> float:
+    """How much more than at the stop's rate a position loses from here, floating profit included.
+
+    Where the pair's base is the account's currency, profit is converted at the closing price: from C to the stop S a
+    position opened at O loses `O / C` times what `C - S` is worth at S.
+    """
+    own = spec.currency_base == account.currency != spec.currency_profit
+    return max(1.0, leg.opened / leg.start) if own and leg.opened is not None and leg.start > 0 else 1.0
 
 
 def _reach(account: Account, leg: _Found, priced: PricedSymbol, unit: float, untargeted: float) -> float:

@@ -318,7 +318,8 @@ def _locked(rule: LossRule, initial: float, before: RuleState, state: RuleState,
     if rule.after_payout == "keep" or lock is None or state.anchor is None:
         return state
     if before.anchor is not None and not seen.knows_deals_since(before.upto_ms):
-        return state._replace(missing=_gap(before.upto_ms, "a payout since then would have moved the floor"))
+        missing = _gap(before.upto_ms, "a payout since then would have moved the floor")
+        return state._replace(upto_ms=before.upto_ms, missing=missing)
     # However long ago: a payout's deal may be told later than the balance it left. Less than that is a charge.
     if withdrawn_since(state.given_ms, seen.deals, initial * _LEAST_PAYOUT) == 0:
         return state
