@@ -15,6 +15,7 @@ from bridge.cli.control import anchor, halt, resume
 from bridge.cli.demo import demo
 from bridge.cli.doctor import doctor
 from bridge.cli.explain import explain
+from bridge.cli.install_ea import install_ea
 from bridge.cli.keys import keys
 from bridge.cli.market import sample_market_command
 from bridge.cli.output import FAILURE_EXIT, complain, lost_output
@@ -49,6 +50,7 @@ app.command()(audit)
 app.command()(prove)
 app.command()(check)
 app.command()(init)
+app.command("install-ea")(install_ea)
 app.command()(doctor)
 app.command()(record)
 app.command("sample-market")(sample_market_command)
