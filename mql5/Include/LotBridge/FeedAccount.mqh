@@ -1,0 +1,35 @@
+// The account, as the feed tells it.
+#ifndef LOTBRIDGE_FEED_ACCOUNT_MQH
+#define LOTBRIDGE_FEED_ACCOUNT_MQH
+#property strict
+#include <LotBridge/JsonWriter.mqh>
+
+class LbFeedAccount {
+public:
+   // Whether there is an account to speak of, and a broker behind it: figures of a terminal without a connection are
+   // old, and must not be passed on as new.
+   bool IsReady() const {
+      return AccountInfoInteger(ACCOUNT_LOGIN) > 0 && TerminalInfoInteger(TERMINAL_CONNECTED) != 0
+             && StringLen(AccountInfoString(ACCOUNT_CURRENCY)) >= 3 && AccountInfoInteger(ACCOUNT_LEVERAGE) > 0;
+   }
+
+   void Write(LbJsonWriter &writer) const {
+      // The terminal's own button for algorithmic trading stops experts as well as the broker does.
+      bool experts = AccountInfoInteger(ACCOUNT_TRADE_EXPERT) != 0 && TerminalInfoInteger(TERMINAL_TRADE_ALLOWED) != 0;
+      writer.Key("account_info");
+      writer.BeginObject();
+      writer.IntegerField("login", AccountInfoInteger(ACCOUNT_LOGIN));
+      writer.TextField("currency", AccountInfoString(ACCOUNT_CURRENCY));
+      writer.NumberField("balance", AccountInfoDouble(ACCOUNT_BALANCE));
+      writer.NumberField("equity", AccountInfoDouble(ACCOUNT_EQUITY));
+      writer.NumberField("margin", AccountInfoDouble(ACCOUNT_MARGIN));
+      writer.NumberField("margin_free", AccountInfoDouble(ACCOUNT_MARGIN_FREE));
+      writer.IntegerField("leverage", AccountInfoInteger(ACCOUNT_LEVERAGE));
+      writer.IntegerField("margin_mode", AccountInfoInteger(ACCOUNT_MARGIN_MODE));
+      writer.FlagField("trade_allowed", AccountInfoInteger(ACCOUNT_TRADE_ALLOWED) != 0);
+      writer.FlagField("trade_expert", experts);
+      writer.EndObject();
+   }
+};
+
+#endif

@@ -1,0 +1,154 @@
+// Closed bars: the newest so many of each series at the start, then each as it closes. Bar 0 is never touched.
+#ifndef LOTBRIDGE_FEED_BARS_MQH
+#define LOTBRIDGE_FEED_BARS_MQH
+#property strict
+#include <LotBridge/JsonWriter.mqh>
+
+#define LB_BARS_DEPTH 1500
+#define LB_BARS_PIECE 500
+#define LB_BAR_SIZE 140
+
+struct LbFeedSeries {
+   string          symbol;
+   string          label;
+   ENUM_TIMEFRAMES timeframe;
+   // Opening time of the newest bar that was sent, 0 for none; and of the unfinished one when all was sent.
+   datetime        sent;
+   datetime        unfinished;
+};
+
+// "H1" and the like; PERIOD_CURRENT where the daemon knows no such series.
+ENUM_TIMEFRAMES LbTimeframe(const string label) {
+   if(label == "M1")
+      return PERIOD_M1;
+   if(label == "M5")
+      return PERIOD_M5;
+   if(label == "M15")
+      return PERIOD_M15;
+   if(label == "M30")
+      return PERIOD_M30;
+   if(label == "H1")
+      return PERIOD_H1;
+   if(label == "H4")
+      return PERIOD_H4;
+   if(label == "D1")
+      return PERIOD_D1;
+   return PERIOD_CURRENT;
+}
+
+class LbFeedBars {
+private:
+   LbFeedSeries m_series[];
+   bool         m_more;
+
+   // How many bars back the oldest one lies that must be sent; 0 where there is none.
+   int Oldest(const int at) const {
+      string symbol = m_series[at].symbol;
+      ENUM_TIMEFRAMES timeframe = m_series[at].timeframe;
+      if(m_series[at].sent != 0)
+         return iBarShift(symbol, timeframe, m_series[at].sent, false) - 1;
+      int closed = Bars(symbol, timeframe) - 1;
+      return closed > LB_BARS_DEPTH ? LB_BARS_DEPTH : closed;
+   }
+
+   // The daemon refuses a whole message for one bar that cannot be.
+   bool IsSound(const MqlRates &rate) const {
+      return rate.low > 0 && rate.high >= rate.low && rate.open >= rate.low && rate.open <= rate.high
+             && rate.close >= rate.low && rate.close <= rate.high;
+   }
+
+   void PutBar(LbJsonWriter &writer, const MqlRates &rate) const {
+      writer.BeginObject();
+      writer.IntegerField("time", (long)rate.time);
+      writer.NumberField("open", rate.open);
+      writer.NumberField("high", rate.high);
+      writer.NumberField("low", rate.low);
+      writer.NumberField("close", rate.close);
+      writer.EndObject();
+   }
+
+   void Put(LbJsonWriter &writer, const int at, const MqlRates &rates[], const int count) {
+      writer.BeginObject();
+      writer.TextField("symbol", m_series[at].symbol);
+      writer.TextField("timeframe", m_series[at].label);
+      writer.Key("rates");
+      writer.BeginArray();
+      for(int i = 0; i < count; i++) {
+         if(rates[i].time > m_series[at].sent && IsSound(rates[i]))
+            PutBar(writer, rates[i]);
+         if(rates[i].time > m_series[at].sent)
+            m_series[at].sent = rates[i].time;
+      }
+      writer.EndArray();
+      writer.EndObject();
+   }
+
+   // The next piece of a series; false where there is none now.
+   bool Piece(const int at, MqlRates &rates[], int &count) {
+      datetime unfinished = iTime(m_series[at].symbol, m_series[at].timeframe, 0);
+      if(unfinished == 0 || unfinished == m_series[at].unfinished)
+         return false;
+      int oldest = Oldest(at);
+      if(oldest < 1) {
+         m_series[at].unfinished = unfinished;
+         return false;
+      }
+      int wanted = oldest > LB_BARS_PIECE ? LB_BARS_PIECE : oldest;
+      count = CopyRates(m_series[at].symbol, m_series[at].timeframe, oldest - wanted + 1, wanted, rates);
+      // A bar that opened meanwhile has moved all the others: next time.
+      return count == wanted && iTime(m_series[at].symbol, m_series[at].timeframe, 0) == unfinished;
+   }
+
+public:
+   LbFeedBars() : m_more(false) {}
+
+   // False for a timeframe that the daemon does not know.
+   bool Add(const string symbol, const string label) {
+      if(LbTimeframe(label) == PERIOD_CURRENT)
+         return false;
+      int count = ArraySize(m_series);
+      ArrayResize(m_series, count + 1, 32);
+      m_series[count].symbol = symbol;
+      m_series[count].label = label;
+      m_series[count].timeframe = LbTimeframe(label);
+      m_series[count].sent = 0;
+      m_series[count].unfinished = 0;
+      return true;
+   }
+
+   void StartOver() {
+      for(int i = 0; i < ArraySize(m_series); i++) {
+         m_series[i].sent = 0;
+         m_series[i].unfinished = 0;
+      }
+   }
+
+   bool More() const { return m_more; }
+
+   void Write(LbJsonWriter &writer, const int room) {
+      bool begun = false;
+      m_more = false;
+      MqlRates rates[];
+      for(int i = 0; i < ArraySize(m_series); i++) {
+         int count = 0;
+         if(writer.Size() + LB_BARS_PIECE * LB_BAR_SIZE > room) {
+            m_more = true;
+            break;
+         }
+         if(!Piece(i, rates, count))
+            continue;
+         if(!begun) {
+            writer.Key("bars");
+            writer.BeginArray();
+            begun = true;
+         }
+         Put(writer, i, rates, count);
+         // Another piece of the same series may wait.
+         m_more = m_more || Oldest(i) > 0;
+      }
+      if(begun)
+         writer.EndArray();
+   }
+};
+
+#endif

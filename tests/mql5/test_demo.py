@@ -1,0 +1,153 @@
+"""The demo EA as a whole, compiled from its MQL5 source, over simulated bars against the real daemon."""
+
+import math
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from bridge.client import Client
+from tests.bridge.builders import Rig, account_settings
+from tests.bridge.sockets import Running, serving
+from tests.builders import LOGIN, NOW_MS
+from tests.mql5.conftest import Program
+from tests.mql5.driver import Driver
+from tests.mql5.test_feed import QUESTION
+
+HOUR_MS = 3_600_000
+HOURS = 120
+QUESTIONS = 40
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Iterator[Rig]:
+    rig = Rig(tmp_path, now_ms=NOW_MS - 1)
+    yield rig
+    rig.close()
+
+
+@pytest.fixture
+def daemon(bare: Rig) -> Iterator[Running]:
+    with serving(bare) as running:
+        yield running
+
+
+@pytest.fixture
+def terminal(program: Program) -> Iterator[Driver]:
+    with Driver(program("terminal")) as terminal:
+        terminal.do("begin", login=LOGIN, now_ms=NOW_MS)
+        terminal.do("history", hours=60)
+        yield terminal
+
+
+def price(hour: int) -> float:
+    """A wave with a wave on it: averages of 3 and 8 bars cross often."""
+    return round(1.1 + 0.006 * math.sin(hour / 5) + 0.002 * math.sin(hour * 1.7), 5)
+
+
+def lives(terminal: Driver, hours: int, start: int = 1) -> int:
+    """Let the EA live so many hours; the most positions it held at once."""
+    most = 0
+    for hour in range(start, start + hours):
+        for part in (0.25, 0.5, 0.75, 1.0):
+            terminal.do("pass", ms=HOUR_MS // 4)
+            terminal.do("quote", bid=round(price(hour - 1) * (1 - part) + price(hour) * part, 5))
+            seen = terminal.do("tick")
+            most = max(most, seen["positions"])
+            terminal.do("timer")
+    return most
+
+
+def test_the_demo_trades_with_the_daemons_lots(terminal: Driver, bare: Rig, daemon: Running) -> None:
+    begun = terminal.do("init", address=daemon.address)
+    assert begun == {"result": 0, "timer_ms": 1_000, "elapsed_us": 0}
+    assert lives(terminal, HOURS) >= 1
+    book = terminal.do("timer")
+    assert book["sent"] >= 4
+    status = bare.status()
+    assert status["equity"] == pytest.approx(book["equity"])
+    assert status["balance"] == pytest.approx(book["balance"])
+    # What is reserved has become positions, or was given back.
+    terminal.do("pass", ms=60_000)
+    terminal.do("quote", bid=price(HOURS))
+    terminal.do("timer")
+    status = bare.status()
+    assert status["reserved_risk"] == 0
+    assert (status["open_risk"] > 0) == (book["positions"] > 0)
+    report = bare.desks[0].terminal.account()
+    assert report is not None
+    assert len(report.positions) == book["positions"]
+    assert len(report.deals) == book["deals"]
+    terminal.do("deinit")
+
+
+def test_without_a_daemon_the_demo_does_not_trade(terminal: Driver) -> None:
+    assert terminal.do("init", address="tcp://127.0.0.1:1")["result"] == 0
+    assert lives(terminal, 40) == 0
+    assert "no trade" in terminal.do("timer")["printed"] or terminal.do("timer")["sent"] == 0
+
+
+def test_in_the_tester_sizes_are_local_only_when_asked_for(terminal: Driver) -> None:
+    terminal.do("set", what="tester", value=1)
+    assert terminal.do("init", address="tcp://127.0.0.1:5757")["result"] == 0
+    assert lives(terminal, 40) == 0
+    terminal.do("deinit")
+
+
+def test_local_sizes_are_labelled(terminal: Driver) -> None:
+    terminal.do("set", what="tester", value=1)
+    assert terminal.do("init", address="tcp://127.0.0.1:5757", tester_risk=0.5)["result"] == 0
+    printed = ""
+    for hour in range(1, 40):
+        terminal.do("pass", ms=HOUR_MS)
+        terminal.do("quote", bid=price(hour))
+        printed += terminal.do("tick")["printed"]
+    assert "LOCAL" in printed
+    assert terminal.do("timer")["sent"] > 0
+
+
+def asked(terminal: Driver, magic: int) -> list[tuple[float, float]]:
+    """Lots and worst case of many questions of an EA, one after the other."""
+    answers = [terminal.do("ask", **QUESTION, magic=magic) for _ in range(QUESTIONS)]
+    return [(answer["lots"], answer["worst_case"]) for answer in answers]
+
+
+def sized(client: Client) -> list[tuple[float, float]]:
+    """The same of the Python client."""
+    replies = [
+        client.size("EURUSD", "buy", stop_loss=1.0951, take_profit=1.1151, confidence=75, magic=9)
+        for _ in range(QUESTIONS)
+    ]
+    return [(reply.lots, reply.risk.worst_case) for reply in replies]
+
+
+def test_two_eas_and_a_python_client_share_one_headroom(program: Program, tmp_path: Path) -> None:
+    """What is granted at once, by its worst cases, never exceeds what the rules leave."""
+    rig = Rig(tmp_path, account_settings(), now_ms=NOW_MS - 1)
+    with ExitStack() as stack:
+        stack.callback(rig.close)
+        running = stack.enter_context(serving(rig))
+        eas = [stack.enter_context(Driver(program("terminal"))) for _ in range(2)]
+        for number, terminal in enumerate(eas):
+            terminal.do("begin", login=LOGIN, now_ms=NOW_MS, chart=number + 1)
+            terminal.do("quote", bid=1.1)
+            terminal.do("connect", address=running.address, deadline_ms=20_000, magic=number + 1)
+        eas[0].do("add", symbol="EURUSD", bars="H1")
+        assert eas[0].do("pump")["told"]
+        client = stack.enter_context(Client(running.address, account=LOGIN, deadline_ms=20_000))
+        headroom = min(rule["headroom"] for rule in rig.status()["rules"])
+        parties: list[Callable[[], list[tuple[float, float]]]] = [
+            partial(asked, ea, at) for at, ea in enumerate(eas, 1)
+        ]
+        parties.append(partial(sized, client))
+        with ThreadPoolExecutor(len(parties)) as pool:
+            answers = [pair for future in [pool.submit(party) for party in parties] for pair in future.result()]
+        granted = sum(worst for lots, worst in answers if lots > 0)
+        refused = sum(lots == 0 for lots, _ in answers)
+        assert granted <= headroom + 0.01
+        assert granted > 0
+        assert refused > 0, "the headroom was never used up"
+        assert rig.reserved() == pytest.approx(granted, abs=0.05)
