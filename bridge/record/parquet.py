@@ -37,14 +37,18 @@ def write(path: Path, columns: dict[str, Any], until_ms: int | None = None) -> N
 
 
 def read(path: Path) -> dict[str, Any] | None:
-    """A file's columns as Arrow arrays; None where there is none, or none that can be read."""
+    """A file's columns as Arrow arrays; None where there is none. Raises MarketError for one that cannot be read.
+
+    It may be held by another program for a moment: taken for absent, it would be replaced and what it holds be lost.
+    """
     pa = arrow()
     if not path.is_file():
         return None
     try:
         table = pa.parquet.read_table(path)
-    except (pa.ArrowException, OSError):
-        return None
+    except (pa.ArrowException, OSError) as fault:
+        problem = str(fault).splitlines()[0]
+        raise MarketError(f"{path} cannot be read ({problem}). Close what holds it, or move it away.") from fault
     return {name: table.column(name) for name in table.column_names}
 
 

@@ -1,6 +1,6 @@
 """Whether ticks are live. The package has no server clock, so the broker's time is that of a tick that just came."""
 
-TOLERANCE_MS = 2_000
+TOLERANCE_MS = 1_000
 """How far ticks and clock may drift apart and still keep pace: a poll, a slow call, a late packet."""
 RENEW_S = 60.0
 

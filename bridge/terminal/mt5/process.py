@@ -3,6 +3,7 @@
 The thread is what blocks: on starting the process, on its pipe, on its end. Nobody else ever waits for the child.
 """
 
+import os
 import queue
 import subprocess
 import sys
@@ -14,10 +15,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 import bridge
+from bridge.terminal.mt5.configure import PASSWORD
 from bridge.terminal.mt5.wire import MAX_FRAME, Config, encode, read_frame, write_frame
 
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from bridge.terminal.mt5.child import main; main()"
 _CLOSE_S = 2.0
+_PASSWORDS = PASSWORD.format(login="")
 
 
 class ChildProcess:
@@ -83,6 +86,8 @@ class ChildProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                # The child is told its own password; it and the terminal it may start need nobody else's.
+                env={name: value for name, value in os.environ.items() if not name.upper().startswith(_PASSWORDS)},
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         except OSError as fault:

@@ -39,7 +39,7 @@ class Config(Struct, frozen=True, kw_only=True):
     """The least time between two looks at account and quotes."""
     timeout_ms: int = 60_000
     """What `initialize` may take: it starts the terminal where it does not run."""
-    proof_s: float = 2.0
+    proof_s: float = 10.0
     """How long ticks must keep pace with the clock before the broker's time is believed."""
 
     def __repr__(self) -> str:
