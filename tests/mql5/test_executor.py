@@ -71,6 +71,16 @@ def test_a_filled_order_is_reported_with_its_position(trader: Driver, bare: Rig)
     assert state(bare) == (0, False)
 
 
+def test_an_answer_is_traded_once(trader: Driver, bare: Rig) -> None:
+    """Whoever calls twice would hold twice the lots."""
+    assert trader.do("open")["done"]
+    again = trader.do("open")
+    assert (again["done"], again["volume"]) == (False, 1.0)
+    assert "traded already" in again["fault"]
+    assert shown(trader, bare) == (0, True)
+    assert bare.status()["open_risk"] == pytest.approx(500, rel=0.05)
+
+
 @pytest.mark.parametrize("code", [REQUOTE, CHANGED, OFF])
 def test_a_price_that_moved_is_tried_twice_more(trader: Driver, bare: Rig, code: int) -> None:
     for _ in range(2):

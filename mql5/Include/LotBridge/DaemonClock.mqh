@@ -16,9 +16,12 @@ private:
 public:
    LbDaemonClock() : m_server_ms(0), m_heard_us(0) {}
 
-   // Call this at once with a reply that has come.
+   // Call this at once with a reply that has come. One that was given before, to a question that was said again, tells
+   // of an earlier time: the clock never goes back.
    void Hear(const LbReply &reply) {
       if(!reply.Answered() || reply.server_ms <= 0)
+         return;
+      if(IsKnown() && reply.server_ms + LB_CLOCK_MARGIN_MS < NowMs())
          return;
       m_server_ms = reply.server_ms;
       m_heard_us = GetMicrosecondCount();

@@ -31,6 +31,8 @@ private:
    LbWatched m_watched[];
    // Deals that were counted already: a result and a transaction tell of the same one.
    ulong     m_deals[];
+   // Reservations that were tried already: an answer is traded once, whatever became of it.
+   string    m_tried[];
 
    bool Fail(const string why) {
       m_fault = why;
@@ -65,6 +67,21 @@ private:
       if(!OrderSend(order, result) && result.retcode == 0)
          Print("LotBridge: OrderSend failed with error ", GetLastError());
       return result.retcode;
+   }
+
+   bool IsUntried(const string reservation) {
+      int count = ArraySize(m_tried);
+      for(int i = count - 1; i >= 0; i--)
+         if(m_tried[i] == reservation)
+            return false;
+      if(count >= 256) {
+         for(int i = 128; i < count; i++)
+            m_tried[i - 128] = m_tried[i];
+         count -= 128;
+      }
+      ArrayResize(m_tried, count + 1, 256);
+      m_tried[count] = reservation;
+      return true;
    }
 
    bool IsNew(const ulong deal) {
@@ -179,6 +196,8 @@ public:
       m_fault = "";
       if(answer.reservation == "")
          return Fail("there is nothing to trade");
+      if(!IsUntried(answer.reservation))
+         return Fail("this answer was traded already; ask again");
       uint retcode = 0;
       for(int attempt = 0; attempt <= LB_RETRIES; attempt++) {
          double lots = m_guard.Lots(request, answer, symbol);
