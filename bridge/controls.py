@@ -48,7 +48,7 @@ def resume(request: wire.ResumeRequest, desk: Desk, now_ms: int) -> None:
 
 def set_anchor(request: wire.AnchorRequest, desk: Desk, now_ms: int) -> LossRule:
     """Take a rule's anchor from the trader; the rule. Raises ProtocolError."""
-    rule = next((rule for rule in desk.settings.firm.rules if rule.name == request.rule), None)
+    rule = desk.rules.rule(request.rule)
     if rule is None:
         names = ", ".join(each.name for each in desk.settings.firm.rules) or "none"
         message = f"{desk.settings.firm.name} has no rule {request.rule!r}; its rules are: {names}."

@@ -122,13 +122,12 @@ class Desk:
 
     def note_account(self, now_ms: int) -> None:
         """Follow peak equity and whatever the firm's rules rest on in what the terminal last reported."""
-        offset_ms = self.terminal.utc_offset_ms()
-        self.rules.follow_day(now_ms, offset_ms)
+        self.rules.follow_day(now_ms, self.terminal.utc_offset_ms())
         report = self.terminal.account()
         if report is None:
             return
         self._follow_peak(report)
-        if self.rules.note(report, self._peak_equity, now_ms, offset_ms):
+        if self.rules.note(report, self._peak_equity, now_ms):
             self._peak_equity = report.account.equity
 
     @contextmanager

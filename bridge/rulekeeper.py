@@ -123,21 +123,22 @@ class RuleKeeper:
             self.frame = frame_of(self._firm, now_ms, self._offset_ms or 0)
             self.bounds = self.frame.day_ms, self.frame.resets_ms
 
-    def note(self, report: AccountReport, peak_equity: float, now_ms: int, broker_offset_ms: int) -> bool:
+    def note(self, report: AccountReport, peak_equity: float, now_ms: int) -> bool:
         """Take a report in: anchors, days, and the halts that it is a reason for.
 
         Whether a halt for the drawdown has run out, after which the peak counts anew.
         """
         last_ms = self._seen.at_ms if self._seen is not None else 0
-        key = report.account, report.deals, self.bounds
-        if all(map(_same, key, self._last)) and 0 <= report.received_ms - last_ms < _SAME_MS:
+        account, deals, bounds = self._last
+        same = report.account is account and report.deals is deals and self.bounds == bounds
+        if same and 0 <= report.received_ms - last_ms < _SAME_MS:
             return False
-        self._last = key
+        self._last = report.account, report.deals, self.bounds
         seen = self._observe(report)
         if self._initial is not None:
             self._states = observe(self._firm, self._initial, self._states, seen)
         self._seen, self._observation = seen.now, seen
-        self._count_days(report, broker_offset_ms)
+        self._count_days(report)
         ended = self._halt(report, peak_equity, now_ms)
         self._refresh()
         return any(halt.code == halts.DRAWDOWN for halt in ended)
@@ -252,20 +253,20 @@ class RuleKeeper:
             self._summed_deals = deals, sum(deal.net for deal in deals)
         return abs(self._summed_deals[1] - report.account.balance) >= _CENT
 
-    def _count_days(self, report: AccountReport, broker_offset_ms: int) -> None:
-        key = report.deals, self.bounds[0]
+    def _count_days(self, report: AccountReport) -> None:
+        counted, offset_ms = self._counted, self._offset_ms or 0
         if not self._counts_days or report.deals_since_ms is None:
             return
-        if self._counted is not None and self._counted[0] is key[0] and self._counted[1] == key[1]:
+        if counted is not None and counted[0] is report.deals and counted[1] == self.bounds[0]:
             return
-        self._counted = key
+        self._counted = report.deals, self.bounds[0]
         whole = begins_with_the_account(report.account.balance, report.deals)
         since_ms = report.deals[0].time_ms if whole else report.deals_since_ms
-        first_ms = day_bounds(self._firm, since_ms, broker_offset_ms)[0] if whole else since_ms
+        first_ms = day_bounds(self._firm, since_ms, offset_ms)[0] if whole else since_ms
         if self._whole and whole and len(self._days) > 1:
             first_ms = self._days[-2].day_ms  # the days before that are counted
         self._whole = whole
-        resets = list(resets_between(self._firm, first_ms - 1, self.bounds[0], broker_offset_ms))
+        resets = list(resets_between(self._firm, first_ms - 1, self.bounds[0], offset_ms))
         self._days = day_results(self._days, report.deals, first_ms, resets)
 
     def _halt(self, report: AccountReport, peak_equity: float, now_ms: int) -> list[Halt]:
@@ -278,7 +279,7 @@ class RuleKeeper:
         standing = halts.standing(self._halts, now_ms)
         if report.received_ms >= self.bounds[0]:
             found = halts.breaches(self._statuses(account, report.deals), standing, now_ms)
-            found += halts.floating_breach(report.positions, self._floating_limit(), standing, now_ms)
+            found += halts.floating_breach(account, report.positions, self._floating_limit(), standing, now_ms)
         drawdown = halts.drawdown_halt(account, peak_equity, self._halts, self._policy.drawdown, now_ms)
         if drawdown is not None:
             found.append(drawdown)
@@ -347,7 +348,3 @@ class RuleKeeper:
         )
         if kept != self.kept:
             self.kept = kept
-
-
-def _same(first: object, second: object) -> bool:
-    return first is second or first == second

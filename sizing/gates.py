@@ -111,7 +111,7 @@ def _rules_refusal(view: AccountView, firm: FirmState, policy: Policy) -> Refusa
 
 
 def _halt_refusal(firm: FirmState, now: int) -> Refusal | None:
-    for halt in standing(firm.halts, now):
+    for halt in standing(firm.halts, now) if firm.halts else ():
         lift = "until `lotbridge resume` lifts it"
         until = lift if halt.until_ms is None else f"for {_minutes(halt.until_ms - now)} more"
         return halt.code, f"Halted {until}: {halt.reason}."

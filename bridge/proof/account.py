@@ -165,12 +165,13 @@ class Account:
         """Let prices run from one moment to the next; stops and targets are filled on the way, each at its price."""
         if not self.holdings:
             return
+        if all_jump:
+            self._jumped(after, jumping, all_jump=True)
+            return
         now = before
-        if all_jump or jumping:
-            now = after if all_jump else [after[i] if i in jumping else each for i, each in enumerate(before)]  # type: ignore[operator]
-            self._jumped(now, jumping, all_jump=all_jump)
-            if all_jump:
-                return
+        if jumping:
+            now = [after[i] if i in jumping else each for i, each in enumerate(before)]
+            self._jumped(now, jumping, all_jump=False)
         self._run(now, after)
 
     def _jumped(self, bids: list[float], jumping: frozenset[int] | None, *, all_jump: bool) -> None:

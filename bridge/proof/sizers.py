@@ -14,8 +14,8 @@ from sizing.engine import size
 from sizing.ledger import Ledger
 from sizing.money import loss_per_lot
 from sizing.policy import Policy
-from sizing.snapshot import FirmState, Snapshot
-from sizing.stats.tail import assumed_tail, crosses_weekend, measured_tail
+from sizing.snapshot import FirmState, Side, Snapshot
+from sizing.stats.tail import assumed_tail, crosses_weekend, days_of, measured_tail
 
 _FIXED_PCT = 1.0
 _MINUTE_MS, _HOLD_MS = 60_000, 30_000
@@ -175,6 +175,6 @@ def _worst_distance(evidence: Evidence, snapshot: Snapshot, ask: Ask, distance: 
     if stats is None or stats.measured is None:
         return distance + assumed.gap_excess
     weekend = crosses_weekend(snapshot.now_ms, ask.horizon_minutes)
-    side, days = "buy" if ask.sign > 0 else "sell", -(-ask.horizon_minutes // 1_440)
-    figures = measured_tail(stats.measured, side, distance, days, weekend=weekend)  # type: ignore[arg-type]
+    side: Side = "buy" if ask.sign > 0 else "sell"
+    figures = measured_tail(stats.measured, side, distance, days_of(ask.horizon_minutes), weekend=weekend)
     return max(distance + max(assumed.gap_excess, figures.gap), figures.shortfall)

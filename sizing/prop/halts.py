@@ -42,12 +42,16 @@ def breaches(rules: Iterable[RuleStatus], halts: Iterable[Halt], now_ms: int) ->
 
 
 def floating_breach(
-    positions: Iterable[Position], limit: float | None, halts: Iterable[Halt], now_ms: int
+    account: Account, positions: Iterable[Position], limit: float | None, halts: Iterable[Halt], now_ms: int
 ) -> list[Halt]:
-    """The halt for losing positions that together show the firm's limit or more, unless there is one already."""
+    """The halt for losing positions that together show the firm's limit or more, unless there is one already.
+
+    Where positions are reported without their profit, the losers have lost what equity lacks at least.
+    """
     if limit is None or any(halt.rule == FLOATING for halt in halts):
         return []
-    lost = -sum(min(0.0, position.profit + position.swap) for position in positions)
+    shown = -sum(min(0.0, position.profit + position.swap) for position in positions)
+    lost = max(shown, account.balance - account.equity)
     if lost < limit:
         return []
     return [Halt(BREACH, f"losing positions show {lost:.2f}, the firm's limit is {limit:.2f}", now_ms, None, FLOATING)]

@@ -135,7 +135,7 @@ def _lock_faults(rule: LossRule) -> list[FieldFault]:
     faults: list[FieldFault] = []
     if rule.lock_pct is not None and not rule.ratchet:
         faults.append(("lock_pct", "is for rules with ratchet = true; remove it"))
-    if rule.lock_pct is not None and any(rule.lock(size) < size - amount for size, amount in _examples(rule)):  # type: ignore[operator]
+    if any(lock < size - amount for size, amount in _examples(rule) if (lock := rule.lock(size)) is not None):
         faults.append(("lock_pct", "lies below the floor that the rule begins with, so that it would lower it"))
     if rule.lock_pct is None and rule.lock_plus_money:
         faults.append(("lock_plus_money", "is added to lock_pct, which is missing; add that, or remove this"))

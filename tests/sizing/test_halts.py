@@ -22,10 +22,17 @@ SOURCE: dict[str, Any] = {"source": "x", "as_of": "2026-11-20"}
 def test_losing_positions_at_the_firms_limit_halt_for_good(profit: float, halted: bool) -> None:
     loser = make_position(ticket=1, profit=profit + 10.0, swap=-10.0)
     winner = make_position(ticket=2, profit=5_000.0)
-    found = halts.floating_breach([loser, winner], 1_000.0, (), NOW_MS)
+    account = make_account(balance=100_000.0)
+    found = halts.floating_breach(account, [loser, winner], 1_000.0, (), NOW_MS)
     assert [(halt.code, halt.until_ms) for halt in found] == ([("rule_breached", None)] if halted else [])
-    assert halts.floating_breach([loser, winner], 1_000.0, found, NOW_MS) == [] or not halted
-    assert halts.floating_breach([loser], None, (), NOW_MS) == []
+    assert not (halted and halts.floating_breach(account, [loser, winner], 1_000.0, found, NOW_MS))
+    assert halts.floating_breach(account, [loser], None, (), NOW_MS) == []
+
+
+def test_positions_without_their_profit_have_lost_what_equity_lacks() -> None:
+    silent = make_position(profit=0.0)
+    found = halts.floating_breach(make_account(balance=100_000.0, equity=99_000.0), [silent], 1_000.0, (), NOW_MS)
+    assert [halt.rule for halt in found] == ["floating_loss"]
 
 
 def test_a_drawdown_halts_once_and_for_as_long_as_the_policy_says() -> None:
