@@ -253,6 +253,7 @@ class SnapshotRequest(Request, frozen=True, kw_only=True, tag="snapshot"):
 
     `time_trade_server` (seconds, MQL5's TimeTradeServer) lets the daemon measure the broker's offset to UTC; without
     it the offset is taken from the newest tick. `positions` and `orders` are whole lists; `deals` and `bars` add up.
+    `deals_since` (broker wall clock, ms) says from when on the session has told every deal.
     """
 
     session: Id
@@ -265,6 +266,7 @@ class SnapshotRequest(Request, frozen=True, kw_only=True, tag="snapshot"):
     quotes: list[QuoteInfo] | None = None
     bars: list[BarsInfo] | None = None
     deals: list[DealInfo] | None = None
+    deals_since: Whole | None = None
     checks: list[CheckInfo] | None = None
 
 

@@ -9,7 +9,7 @@ from bridge.protocol.messages import AccountInfo, CheckInfo, OrderInfo, Position
 from bridge.terminal.base import AccountReport, Execution, SymbolReport
 from bridge.terminal.feed_checks import FeedError, check_message
 from bridge.terminal.feed_clock import BrokerClock
-from bridge.terminal.feed_history import HISTORY_MS, FeedBars, FeedDeals
+from bridge.terminal.feed_history import FeedBars, FeedDeals
 from sizing.snapshot import Account, MoneyCheck, PendingOrder, Position, Quote, SymbolSpec
 
 __all__ = ["FeedConflict", "FeedError", "FeedTerminal"]
@@ -34,10 +34,9 @@ class FeedTerminal:
 
     source = "ea_feed"
 
-    def __init__(self, login: int, *, silence_ms: int = HOLD_MS, history_ms: int = HISTORY_MS) -> None:
+    def __init__(self, login: int, *, silence_ms: int = HOLD_MS) -> None:
         self.login = login
         self.silence_ms = silence_ms
-        self._history_ms = history_ms
         self._session: str | None = None
         self._heard_ms = 0
         self._last: tuple[int, str] = (0, "")
@@ -130,7 +129,7 @@ class FeedTerminal:
         self._symbols: dict[str, SymbolReport] = {}
         self._checks: dict[str, dict[str, MoneyCheck]] = {}
         self._bars = FeedBars(self._clock)
-        self._deals = FeedDeals(self._clock, self._history_ms)
+        self._deals = FeedDeals(self._clock)
         self._drop()
 
     def _drop(self) -> None:
@@ -141,7 +140,7 @@ class FeedTerminal:
         self._raw_quotes: dict[str, Quote] = {}
         self._quotes: dict[str, Quote] = {}
         self._report: AccountReport | None = None
-        self._deals.since_ms = None
+        self._deals.doubt()
 
     def _take(self, message: SnapshotRequest, now_ms: int, *, restarts: bool) -> None:
         """Apply a message that was checked."""
@@ -151,7 +150,11 @@ class FeedTerminal:
             self._info, self._account_ms = message.account_info, self._clock.sent_ms(message.time_trade_server, now_ms)
         self._positions = self._positions if message.positions is None else message.positions
         self._orders = self._orders if message.orders is None else message.orders
-        self._deals.add(message.deals or (), now_ms if restarts and message.deals is not None else None)
+        self._deals.add(message.deals or ())
+        if restarts and message.deals is not None:
+            self._deals.begin(now_ms, message.deals_since)
+        elif message.deals_since is not None:
+            self._deals.go_back(message.deals_since)
         self._bars.add(message.bars or (), now_ms, message.time_trade_server)
         self._take_symbols(message.symbols or (), message.checks or (), now_ms)
         self._take_quotes(message, moved=moved)

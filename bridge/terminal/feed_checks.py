@@ -48,6 +48,8 @@ def _check_book(message: SnapshotRequest) -> None:
         _check_time(f"positions[{i}].time_msc", position.time_msc / 1000)
     for i, order in enumerate(orders):
         _check_time(f"orders[{i}].time_setup_msc", order.time_setup_msc / 1000)
+    if message.deals_since is not None:
+        _check_time("deals_since", message.deals_since / 1000)
     for i, deal in enumerate(deals):
         _check_time(f"deals[{i}].time_msc", deal.time_msc / 1000)
         if not 0 <= deal.entry <= 3:

@@ -15,28 +15,41 @@ MAX_BARS = 6_000
 MAX_WAITING = 5_000
 """Pieces of history held while the offset is unknown."""
 HISTORY_MS = 48 * 3_600_000
-"""How far back the deals of a full snapshot reach at least."""
+"""How far back the deals of a full snapshot reach at least, where it does not say."""
 MAX_CLOCK_LEAD_MS = 60_000
 """How far the trade server's clock may run ahead of the daemon's and still be believed about a bar's end."""
 
 
 class FeedDeals:
-    """Deals by ticket. `since_ms` is where the complete history begins, UTC; None where that is not known."""
+    """Deals by ticket, and from when on they are all there are."""
 
-    def __init__(self, clock: BrokerClock, history_ms: int = HISTORY_MS) -> None:
-        self.since_ms: int | None = None
+    def __init__(self, clock: BrokerClock) -> None:
+        self._since_ms: int | None = None
+        self._told_since: int | None = None
+        """The same by the broker's clock, as the feed has told it."""
         self._clock = clock
-        self._history_ms = history_ms
         self._by_ticket: dict[int, DealInfo] = {}
         self._shown: tuple[Deal, ...] = ()
         self._shown_for: tuple[int, int | None] = (0, None)
         self._changes = 0
         self._trimmed = False
 
-    def add(self, deals: Iterable[DealInfo], whole_at_ms: int | None) -> None:
-        """Take deals in; with `whole_at_ms` they are all of the history span before that time (48 hours for an EA)."""
-        if whole_at_ms is not None:
-            self.since_ms = whole_at_ms - self._history_ms
+    def doubt(self) -> None:
+        """Some may be missing: a message was lost, or another session begins."""
+        self._since_ms = self._told_since = None
+
+    def begin(self, now_ms: int, told_since: int | None) -> None:
+        """The deals of a full snapshot have been added: all since a moment of the broker's clock, or of 48 hours."""
+        self._told_since = told_since
+        self._since_ms = now_ms - HISTORY_MS if told_since is None else None
+
+    def go_back(self, told_since: int) -> None:
+        """A later message of the same session has told older deals; without a beginning that says nothing."""
+        if self._told_since is not None:
+            self._told_since = min(self._told_since, told_since)
+
+    def add(self, deals: Iterable[DealInfo]) -> None:
+        """Take deals in."""
         for deal in deals:
             if self._by_ticket.get(deal.ticket) != deal:
                 self._by_ticket[deal.ticket] = deal
@@ -49,9 +62,12 @@ class FeedDeals:
     def known_since_ms(self) -> int | None:
         """Where the complete history begins: no earlier than the oldest deal kept, once older ones had to go."""
         deals = self.all()
-        if self.since_ms is None or self._clock.offset_ms is None:
+        if self._clock.offset_ms is None:
             return None
-        return max(self.since_ms, deals[0].time_ms) if self._trimmed and deals else self.since_ms
+        since_ms = self._since_ms if self._told_since is None else self._clock.utc(self._told_since)
+        if since_ms is None:
+            return None
+        return max(since_ms, deals[0].time_ms) if self._trimmed and deals else since_ms
 
     def all(self) -> tuple[Deal, ...]:
         """Every deal in UTC, oldest first; none while the offset is unknown. The same object until one changes."""

@@ -1,6 +1,7 @@
 """Parts of the live terminal by themselves: frames, live ticks, deals, bars, margin rates."""
 
 import io
+import time
 from types import ModuleType
 from typing import Any
 
@@ -178,8 +179,9 @@ def test_history_still_loading_is_asked_for_until_it_makes_the_balance(tables: A
     credit = deal(tables, 3, 500.0, type=3)
     package = Package(history_deals_get=[(), (first,), (first, second, credit), (first, second, credit)])
     pauses: list[float] = []
-    found = Deals(Calls(package, lambda _: None), pauses.append).whole(960.0, 0)
-    assert [each.ticket for each in found] == [1, 2, 3]
+    found, since_ms = Deals(Calls(package, lambda _: None), pauses.append).whole(960.0, 0)
+    assert [each.ticket for each in found] == [1, 2], "credit is no balance"
+    assert since_ms < time.time() * 1000 - 89 * 86_400_000
     assert len(pauses) == 2
 
 
@@ -187,11 +189,28 @@ def test_history_that_never_makes_the_balance_must_stand_still(tables: Any) -> N
     package = Package(history_deals_get=[(deal(tables, 1, 10.0),)])
     pauses: list[float] = []
     deals = Deals(Calls(package, lambda _: None), pauses.append)
-    assert len(deals.whole(999.0, 0)) == 1
-    assert len(pauses) == 2
+    found, since_ms = deals.whole(999.0, 0)
+    assert len(found) == 1
+    assert sum(pauses) >= 10.0
+    assert since_ms < time.time() * 1000
     assert deals.news() == []
     assert deals.due(changed=True)
     assert not deals.due(changed=False)
+
+
+def test_money_without_any_deal_is_no_history(tables: Any) -> None:
+    """A terminal that has just logged in shows none yet: nothing is claimed of what was before."""
+    package = Package(history_deals_get=[()])
+    found, since_ms = Deals(Calls(package, lambda _: None), lambda _: None).whole(960.0, 0)
+    assert found == []
+    assert since_ms > time.time() * 1000
+
+
+def test_history_that_keeps_moving_is_not_believed(tables: Any) -> None:
+    growing = [tuple(deal(tables, ticket, 1.0) for ticket in range(1, count)) for count in range(2, 60)]
+    package = Package(history_deals_get=growing)
+    _, since_ms = Deals(Calls(package, lambda _: None), lambda _: None).whole(999.0, 0)
+    assert since_ms > time.time() * 1000
 
 
 def rates(*opened_h: int) -> Any:

@@ -5,18 +5,20 @@ from collections.abc import Callable
 
 from bridge.protocol.messages import DealInfo
 from bridge.terminal.mt5.calls import HISTORY_SILENCE_S, Calls
-from bridge.terminal.mt5.records import deals_of
+from bridge.terminal.mt5.records import CREDIT, deals_of
 
 HISTORY_DAYS = 90
 DAY_S = 86_400
 _BEGINNING_S = 946_684_800
 """The year 2000, before any account."""
-_CREDIT = 3
-"""ENUM_DEAL_TYPE: changes the credit, not the balance."""
 _LATE_DAYS = 3
 """A commission may be booked to a deal a day later."""
 _EVERY_S, _WHOLE_EVERY_S = 3.0, 600.0
-_TRIES, _AGREE = 6, 3
+_PAUSE_S = 0.5
+_TRIES, _AGREE = 40, 24
+"""Looks at a history that does not make the balance, and how many of them in a row must be equal: twelve seconds."""
+_AHEAD_S = 14 * 3_600
+"""No broker's clock is ahead of UTC by more."""
 
 
 class Deals:
@@ -28,27 +30,28 @@ class Deals:
         self._sent: dict[int, DealInfo] = {}
         self._read_s = self._whole_s = -1e9
 
-    def whole(self, balance: float, broker_s: int) -> list[DealInfo]:
-        """All deals of the last months, once the history is proven or at least stands still.
+    def whole(self, balance: float, broker_s: int) -> tuple[list[DealInfo], int]:
+        """All deals of the last months, and from when on they are all there are, in ms by the broker's clock.
 
         `broker_s` is the newest tick's time, 0 without one: no later than the broker's clock.
 
         A terminal that has just started may show a part. All deals together make the balance: that proves it. Where
-        they never do, for brokers book as they please, three equal answers in a row must do.
+        they never do, for brokers book as they please, they must stand still for some time; else nothing is claimed.
         """
         counts: list[int] = []
         while True:
             rows = self._rows(_BEGINNING_S)
             counts.append(len(rows))
-            if _adds_up(rows, balance) or len(set(counts[-_AGREE:])) == 1 < len(counts[-_AGREE:]) == _AGREE:
+            proven = _adds_up(rows, balance) or _stands_still(counts, balance)
+            if proven or len(counts) == _TRIES:
                 break
-            if len(counts) == _TRIES:
-                break
-            self._pause(0.5)
+            self._pause(_PAUSE_S)
         from_s = min(time.time(), broker_s or time.time()) - (HISTORY_DAYS + 1) * DAY_S
         recent = [deal for deal in deals_of(rows) if deal.time_msc / 1000 >= from_s]
         self._whole_s = self._read_s = time.monotonic()
-        return self._news(recent)
+        # From then on nothing is missed, whatever was.
+        since_s = from_s if proven else time.time() + _AHEAD_S
+        return self._news(recent), int(since_s * 1000)
 
     def due(self, *, changed: bool) -> bool:
         """Whether to look again: at once when positions, orders or the balance changed, else every few seconds."""
@@ -76,11 +79,17 @@ class Deals:
         return fresh
 
 
+def _stands_still(counts: list[int], balance: float) -> bool:
+    """Whether the last looks agree; that there is money and never was a deal is not believed."""
+    last = counts[-_AGREE:]
+    return len(last) == _AGREE and len(set(last)) == 1 and (last[-1] > 0 or balance == 0)
+
+
 def _adds_up(rows: tuple[object, ...], balance: float) -> bool:
     nets = [
         getattr(row, "profit", 0.0) + getattr(row, "swap", 0.0) + getattr(row, "commission", 0.0)
         + getattr(row, "fee", 0.0)
         for row in rows
-        if getattr(row, "type", 0) != _CREDIT
+        if getattr(row, "type", 0) != CREDIT
     ]  # fmt: skip
     return bool(nets) and abs(sum(nets) - balance) < 0.01

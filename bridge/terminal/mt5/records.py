@@ -17,6 +17,8 @@ from bridge.protocol.messages import (
 )
 from sizing.snapshot import Side
 
+CREDIT = 3
+"""ENUM_DEAL_TYPE: changes the credit, not the balance."""
 _CLOSE_BY = 8
 """ENUM_ORDER_TYPE of an order that closes a position by another: it opens nothing."""
 CHECK_DISTANCE = 0.01
@@ -51,8 +53,8 @@ def orders_of(rows: Iterable[Any]) -> list[OrderInfo]:
 
 
 def deals_of(rows: Iterable[Any]) -> list[DealInfo]:
-    """Every deal; one that cannot be read raises."""
-    return msgspec.convert([row._asdict() for row in rows], list[DealInfo])
+    """Every deal that changes the balance; one that cannot be read raises."""
+    return msgspec.convert([row._asdict() for row in rows if row.type != CREDIT], list[DealInfo])
 
 
 def quote_of(symbol: str, tick: Any) -> QuoteInfo | None:

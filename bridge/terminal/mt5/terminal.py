@@ -12,7 +12,6 @@ from bridge.protocol.messages import SnapshotRequest, SymbolInfo
 from bridge.terminal.base import AccountReport, Execution, SymbolReport
 from bridge.terminal.feed import FeedError, FeedTerminal
 from bridge.terminal.mt5.backoff import Backoff
-from bridge.terminal.mt5.deals import DAY_S, HISTORY_DAYS
 from bridge.terminal.mt5.margin import SAME, pairs_of, rate_from
 from bridge.terminal.mt5.process import ChildProcess
 from bridge.terminal.mt5.wire import PARTS, SILENCE_S, Attached, Beat, Config, Evidence, Fault, decode_from_child
@@ -57,7 +56,7 @@ class Mt5Terminal:
         self._monotonic = monotonic
         self._start = start or (lambda config: ChildProcess(config, monotonic))
         # A day is left to the broker's clock being another.
-        self._feed = FeedTerminal(config.login, silence_ms=HOLD_MS, history_ms=HISTORY_DAYS * DAY_S * 1000)
+        self._feed = FeedTerminal(config.login, silence_ms=HOLD_MS)
         self._sequence = 0
         self._backoff = Backoff()
         self._child: ChildProcess | None = None

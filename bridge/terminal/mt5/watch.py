@@ -110,12 +110,12 @@ class Watch:
                 self._symbols.append(name)
 
     def _send_whole(self, book: Book, begun_s: float) -> None:
-        deals = self._deals.whole(book[0].balance, self._newest[0] // 1000)
+        deals, since_ms = self._deals.whole(book[0].balance, self._newest[0] // 1000)
         symbols = [info for name in self._symbols if (info := self._read_spec(name)) is not None]
         self._send(
             Evidence(
-                account_info=book[0], positions=book[1], orders=book[2], deals=deals, symbols=symbols,
-                took_s=int(time.monotonic() - begun_s),
+                account_info=book[0], positions=book[1], orders=book[2], deals=deals, deals_since=since_ms,
+                symbols=symbols, took_s=int(time.monotonic() - begun_s),
             )
         )  # fmt: skip
         self._whole = True

@@ -72,6 +72,7 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="evide
     quotes: list[QuoteInfo] | None = None
     bars: list[BarsInfo] | None = None
     deals: list[DealInfo] | None = None
+    deals_since: int | None = None
     checks: list[CheckInfo] | None = None
 
 
@@ -103,7 +104,7 @@ class Answer(Struct, frozen=True, kw_only=True, tag="answer"):
 
 FromChild = Attached | Evidence | Beat | Fault | Answer
 
-PARTS = ("account_info", "symbols", "positions", "orders", "quotes", "bars", "deals", "checks")
+PARTS = ("account_info", "symbols", "positions", "orders", "quotes", "bars", "deals", "deals_since", "checks")
 
 
 def write_frame(stream: BinaryIO, body: bytes) -> None:
