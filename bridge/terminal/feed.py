@@ -153,8 +153,8 @@ class FeedTerminal:
         self._deals.add(message.deals or ())
         if restarts and message.deals is not None:
             self._deals.begin(now_ms, message.deals_since)
-        elif message.deals_since is not None:
-            self._deals.go_back(message.deals_since)
+        elif message.deals_since is not None and not self._resync:
+            self._deals.begin(now_ms, message.deals_since)
         self._bars.add(message.bars or (), now_ms, message.time_trade_server)
         self._take_symbols(message.symbols or (), message.checks or (), now_ms)
         self._take_quotes(message, moved=moved)

@@ -39,14 +39,9 @@ class FeedDeals:
         self._since_ms = self._told_since = None
 
     def begin(self, now_ms: int, told_since: int | None) -> None:
-        """The deals of a full snapshot have been added: all since a moment of the broker's clock, or of 48 hours."""
+        """The deals kept are all since a moment of the broker's clock; of a full snapshot without one, of 48 hours."""
         self._told_since = told_since
         self._since_ms = now_ms - HISTORY_MS if told_since is None else None
-
-    def go_back(self, told_since: int) -> None:
-        """A later message of the same session has told older deals; without a beginning that says nothing."""
-        if self._told_since is not None:
-            self._told_since = min(self._told_since, told_since)
 
     def add(self, deals: Iterable[DealInfo]) -> None:
         """Take deals in."""

@@ -188,6 +188,7 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("orders[0].time_setup_msc", {"orders": [order(time_setup_msc=2**62)]}),
     ("deals[1].ticket", {"deals": [DEAL, DEAL]}),
     ("deals[0].time_msc", {"deals": [DealInfo(ticket=1, time_msc=-5, profit=0.0)]}),
+    ("deals_since", {"deals_since": 5_000_000_000_000}),
     ("deals[0].entry", {"deals": [DealInfo(ticket=1, time_msc=5, profit=0.0, entry=4)]}),
     ("quotes[1].bid", {"quotes": [QUOTE, QuoteInfo(symbol="X", time_msc=NOW_MS, bid=2.0, ask=1.0)]}),
     ("quotes[0].time_msc", {"quotes": [QuoteInfo(symbol="X", time_msc=2**62, bid=1.0, ask=1.0)]}),
@@ -385,6 +386,48 @@ def test_history_is_known_only_where_the_first_message_holds_deals(
     report = terminal.account()
     assert report is not None
     assert report.deals_since_ms == since
+
+
+def since_of(terminal: FeedTerminal) -> int | None:
+    report = terminal.account()
+    assert report is not None
+    return report.deals_since_ms
+
+
+def test_feed_says_from_when_on_it_has_told_all_deals() -> None:
+    terminal = fed(full(0, deals=[DEAL], deals_since=NOW_MS - 5 * HOUR))
+    assert since_of(terminal) == NOW_MS - 5 * HOUR
+    assert terminal.apply(message(1, deals=[], deals_since=NOW_MS - 90 * HOUR), NOW_MS) is False
+    assert since_of(terminal) == NOW_MS - 90 * HOUR
+    # Older deals turned up in the terminal's history after all.
+    assert terminal.apply(message(2, deals_since=NOW_MS), NOW_MS) is False
+    assert since_of(terminal) == NOW_MS
+
+
+def test_told_history_is_by_the_brokers_clock() -> None:
+    server = (NOW_MS + 3 * HOUR) // 1000
+    terminal = fed(full(0, deals=[], deals_since=NOW_MS - 2 * HOUR, time_trade_server=server))
+    assert since_of(terminal) == NOW_MS - 5 * HOUR
+    assert terminal.apply(message(1, deals_since=0), NOW_MS) is False
+    assert since_of(terminal) == 0
+
+
+def test_history_may_be_told_after_a_full_message_without_it() -> None:
+    terminal = fed(full(0))
+    assert since_of(terminal) is None
+    assert terminal.apply(message(1, deals=[DEAL]), NOW_MS) is False
+    assert since_of(terminal) is None
+    assert terminal.apply(message(2, deals=[DEAL], deals_since=0), NOW_MS) is False
+    assert since_of(terminal) == 0
+
+
+def test_history_told_before_a_gap_says_nothing_after_it() -> None:
+    terminal = fed(full(0, deals=[DEAL], deals_since=0))
+    # The lost message may have held a deal, and the EA does not know that it was lost.
+    assert terminal.apply(full(2, deals_since=0), NOW_MS) is True
+    assert since_of(terminal) is None
+    assert terminal.apply(full(3, deals=[DEAL], deals_since=7), NOW_MS) is False
+    assert since_of(terminal) == 7
 
 
 @pytest.mark.parametrize(("kind", "side"), [(2, "buy"), (3, "sell"), (4, "buy"), (5, "sell"), (6, "buy"), (7, "sell")])
