@@ -151,9 +151,8 @@ class FeedTerminal:
         self._positions = self._positions if message.positions is None else message.positions
         self._orders = self._orders if message.orders is None else message.orders
         self._deals.add(message.deals or ())
-        if restarts and message.deals is not None:
-            self._deals.begin(now_ms, message.deals_since)
-        elif message.deals_since is not None and not self._resync:
+        claims = message.deals_since is not None and not self._resync
+        if claims or (restarts and message.deals is not None):
             self._deals.begin(now_ms, message.deals_since)
         self._bars.add(message.bars or (), now_ms, message.time_trade_server)
         self._take_symbols(message.symbols or (), message.checks or (), now_ms)
