@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,6 +108,99 @@ def test_local_sizes_are_labelled(terminal: Driver) -> None:
         printed += terminal.do("tick")["printed"]
     assert "LOCAL" in printed
     assert terminal.do("timer")["sent"] > 0
+
+
+# Turning round ------------------------------------------------------------------------------------------------------
+
+
+def bid_of(number: int) -> float:
+    """The price at the end of a quarter of an hour."""
+    hour, part = 1 + number // 4, 0.25 * (1 + number % 4)
+    return round(price(hour - 1) * (1 - part) + price(hour) * part, 5)
+
+
+def quarter(terminal: Driver, number: int) -> dict[str, Any]:
+    """A quarter of an hour of the EA's life; what the account holds after it, and what was printed."""
+    terminal.do("pass", ms=HOUR_MS // 4)
+    terminal.do("quote", bid=bid_of(number))
+    seen = terminal.do("tick")
+    seen["printed"] += terminal.do("timer")["printed"]
+    return seen
+
+
+def until(terminal: Driver, start: int, said: str) -> tuple[int, dict[str, Any]]:
+    """Live from a quarter of an hour on until the EA says something; the next quarter, and what is held then."""
+    for number in range(start, 4 * HOURS):
+        seen = quarter(terminal, number)
+        if said in seen["printed"]:
+            return number + 1, seen
+    raise AssertionError(f"it never says: {said}")
+
+
+def holding(terminal: Driver, address: str) -> int:
+    """Start the EA, and let it open a position that no stop ends; the next quarter of an hour."""
+    assert terminal.do("init", address=address, stop_atrs=12, reward=6)["result"] == 0
+    for number in range(4 * HOURS):
+        if quarter(terminal, number)["positions"] == 1:
+            return number + 1
+    raise AssertionError("it opens nothing")
+
+
+@pytest.mark.parametrize("code", [10018, 10012])
+def test_while_a_position_cannot_be_closed_the_other_way_is_not_opened(
+    terminal: Driver, daemon: Running, code: int
+) -> None:
+    start = holding(terminal, daemon.address)
+    terminal.do("set", what="closes", value=code)
+    before = terminal.do("made")["trades"]
+    _, seen = until(terminal, start, "could not be closed")
+    assert seen["positions"] == 1
+    assert [trade for trade in terminal.do("made")["trades"] if trade["opens"]] == []
+    assert len([trade for trade in before if trade["opens"]]) == 1
+
+
+@pytest.mark.parametrize(("ms", "opened"), [(9_000, 1), (11_000, 0)])
+def test_the_other_way_is_opened_when_the_close_has_happened(
+    terminal: Driver, daemon: Running, ms: int, opened: int
+) -> None:
+    """Or never, where that takes longer than a signal is good for."""
+    number = holding(terminal, daemon.address)
+    terminal.do("set", what="closes", value=10008)
+    side = terminal.do("made")["trades"][-1]["side"]
+    sent = terminal.do("timer")["sent"]
+    while terminal.do("timer")["sent"] == sent:
+        seen = quarter(terminal, number)
+        number += 1
+    assert (seen["positions"], seen["sent"]) == (1, sent + 1), "the old one still stands, and nothing else is sent"
+    assert terminal.do("tick")["sent"] == sent + 1, "nor is it closed twice"
+    terminal.do("pass", ms=ms)
+    terminal.do("show")
+    terminal.do("quote", bid=bid_of(number - 1))
+    said = terminal.do("tick")["printed"]
+    assert [trade["side"] for trade in terminal.do("made")["trades"] if trade["opens"]] == [1 - side] * opened, said
+
+
+def test_on_a_netting_account_another_programs_position_is_left_alone(terminal: Driver, daemon: Running) -> None:
+    terminal.do("set", what="account", value=0)
+    hand = {"opens": True, "ticket": 555, "order": 555, "deal": 556, "lots": 0.1, "price": 1.1001, "symbol": "EURUSD"}
+    terminal.do("mirror", **hand, side=0, magic=9, time_msc=NOW_MS, sl=0.5, tp=0.0)
+    assert terminal.do("init", address=daemon.address)["result"] == 0
+    _, seen = until(terminal, 0, "Another program holds")
+    assert (seen["sent"], seen["volume"]) == (0, 0.1)
+
+
+def test_the_demo_on_a_netting_account(terminal: Driver, bare: Rig, daemon: Running) -> None:
+    terminal.do("set", what="account", value=0)
+    assert terminal.do("init", address=daemon.address)["result"] == 0
+    assert lives(terminal, HOURS) == 1
+    opened = [(trade["ticket"], trade["lots"]) for trade in terminal.do("made")["trades"] if trade["opens"]]
+    known = filter(None, (bare.desks[0].reservation(f"r{number}") for number in range(1, 1_000)))
+    fills = [(fill.ticket, fill.lots) for reservation in known for fill in reservation.fills]
+    assert len(opened) >= 2
+    assert fills == opened, "each fill with the lots of its own order"
+
+
+# One account, many programs -----------------------------------------------------------------------------------------
 
 
 def asked(terminal: Driver, magic: int) -> list[tuple[float, float]]:

@@ -84,7 +84,7 @@ def test_an_answer_is_traded_once(trader: Driver, bare: Rig) -> None:
 @pytest.mark.parametrize("code", [REQUOTE, CHANGED, OFF])
 def test_a_price_that_moved_is_tried_twice_more(trader: Driver, bare: Rig, code: int) -> None:
     for _ in range(2):
-        trader.do("script", retcode=code, move=0.0001)
+        trader.do("script", retcode=code, move=0.00005)
     done = trader.do("open")
     assert (done["done"], done["sent"], done["volume"]) == (True, 3, 1.0)
     assert shown(trader, bare) == (0, True)
@@ -108,6 +108,51 @@ def test_every_attempt_is_guarded_anew(trader: Driver, bare: Rig) -> None:
     assert state(bare) == (0, False)
 
 
+def test_a_price_that_runs_away_is_not_followed(trader: Driver, bare: Rig) -> None:
+    """Each requote is 6 points worse, and 10 are allowed."""
+    for _ in range(2):
+        trader.do("script", retcode=REQUOTE, move=0.00006)
+    done = trader.do("open")
+    assert (done["done"], done["sent"], done["positions"]) == (False, 2, 0)
+    assert "run away" in done["fault"]
+    assert state(bare) == (0, False)
+
+
+def test_no_fill_is_worse_than_the_guard_allows(trader: Driver) -> None:
+    """This program's own limit is 20 points."""
+    trader.do("script", retcode=REQUOTE, move=0.00007)
+    assert trader.do("open")["deviation"] == 3
+
+
+@pytest.mark.parametrize(
+    ("side", "stop", "target", "sent"),
+    [("buy", 1.095013, 1.115018, (1.09505, 1.115)), ("sell", 1.105013, 1.085012, (1.105, 1.08505))],
+)
+def test_a_stop_off_the_ticks_goes_towards_the_price(
+    program: Program, bare: Rig, side: str, stop: float, target: float, sent: tuple[float, float]
+) -> None:
+    """The daemon sizes for the stop as it is asked for; the order's is the next tick that loses less."""
+    question = {"symbol": "EURUSD", "side": side, "stop_loss": stop, "take_profit": target, "confidence": 75}
+    with serving(bare) as running, Driver(program("terminal")) as terminal:
+        begin(terminal, running)
+        terminal.do("set", what="tick", value=0.00005)
+        terminal.do("pump")
+        assert terminal.do("ask", **question, magic=7, max_lots=0.1)["lots"] == 0.1
+        done = terminal.do("open")
+        assert (done["sl"], done["tp"]) == pytest.approx(sent, abs=1e-9)
+
+
+@pytest.mark.parametrize("magic", [{"magic": 8}, {}])
+def test_an_answer_for_another_magic_number_is_not_traded(trader: Driver, bare: Rig, magic: dict[str, int]) -> None:
+    """The daemon would look for the position under that one; none counts as 0."""
+    assert trader.do("ask", **QUESTION, **magic, max_lots=0.1)["lots"] == 0.1
+    before = bare.reserved()
+    done = trader.do("open")
+    assert (done["done"], done["sent"]) == (False, 0)
+    assert "magic number" in done["fault"]
+    assert bare.reserved() == pytest.approx(before * 10 / 11, rel=0.01), "given back"
+
+
 @pytest.mark.parametrize("code", [NO_MONEY, INVALID_FILL, 10006, 10018])
 def test_a_refused_order_gives_the_lots_back_at_once(trader: Driver, bare: Rig, code: int) -> None:
     trader.do("script", retcode=code)
@@ -117,11 +162,12 @@ def test_a_refused_order_gives_the_lots_back_at_once(trader: Driver, bare: Rig, 
     assert state(bare) == (0, False)
 
 
-@pytest.mark.parametrize("code", [TIMEOUT, CONNECTION, 10011, 0])
+@pytest.mark.parametrize("code", [TIMEOUT, CONNECTION, 10011, 0, 10007, 10028, 10099])
 def test_an_order_of_unknown_end_is_neither_repeated_nor_released(trader: Driver, bare: Rig, code: int) -> None:
     trader.do("script", retcode=code)
     done = trader.do("open")
-    assert (done["done"], done["sent"]) == (False, 1)
+    assert (done["done"], done["sent"], done["waiting"]) == (False, 1, 1)
+    assert "nobody knows yet" in done["fault"]
     assert state(bare)[0] > 0
     later(trader, 33_000)
     later(trader)
@@ -132,12 +178,14 @@ def test_an_order_of_unknown_end_is_neither_repeated_nor_released(trader: Driver
 def test_a_partial_fill_gives_the_rest_back(
     trader: Driver, bare: Rig, flags: int, execution: int, filling: int
 ) -> None:
-    """With RETURN once the order is over, with IOC at once."""
+    """Once the order is over, and nothing more can come."""
     trader.do("set", what="filling", value=flags)
     trader.do("set", what="execution", value=execution)
     trader.do("script", retcode=PARTIAL, part=0.4)
     done = trader.do("open")
-    assert (done["done"], done["volume"], done["waiting"], done["filling"]) == (True, 0.4, 0, filling)
+    assert (done["done"], done["volume"], done["waiting"], done["filling"]) == (True, 0.4, 1, filling)
+    trader.do("pass", ms=2_000)
+    assert trader.do("timer")["waiting"] == 0
     assert shown(trader, bare) == (0, True)
     assert bare.status()["open_risk"] == pytest.approx(200, rel=0.05)
 

@@ -21,7 +21,7 @@ def terminal(program: Program) -> Iterator[Driver]:
 @pytest.mark.parametrize("lots", [0.01, 0.07, 0.29, 0.5, 1.17, 33.33, 50.0])
 def test_sound_lots_pass_as_they_are(terminal: Driver, lots: float) -> None:
     terminal.do("answer", lots=lots)
-    assert terminal.do("look") == {"lots": lots, "fault": "", "elapsed_us": 0}
+    assert terminal.do("look") == {"lots": lots, "fault": "", "room": 10, "elapsed_us": 0}
 
 
 def test_a_sell_passes_too(terminal: Driver) -> None:
@@ -42,6 +42,10 @@ def test_a_sell_passes_too(terminal: Driver) -> None:
         ({"expires_in": 0}, "expired"),
         ({"expires_in": 400}, "expired"),
         ({"side": "hold"}, "no side"),
+        ({"order": "pending"}, "only market orders"),
+        ({"entry": 0.0}, "names no entry"),
+        ({"entry": 1.09999}, "run away"),
+        ({"side": "sell", "stop_loss": 1.105, "take_profit": 1.09, "entry": 1.10011}, "run away"),
         ({"side": "sell"}, "stop is past the price"),
         ({"stop_loss": 1.1001}, "stop is past the price"),
         ({"stop_loss": 1.1}, "stop is past the price"),
@@ -89,6 +93,40 @@ def test_a_limit_that_is_just_kept_is_kept(terminal: Driver, what: str, value: f
     terminal.do("set", what=what, value=value)
     terminal.do("answer")
     assert terminal.do("look")["lots"] == 0.5
+
+
+# The price and the entry that was sized ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("entry", "room"), [(1.1, 0), (1.10005, 5), (1.1001, 10), (1.1002, 20)], ids=["just", "half", "same", "better"]
+)
+def test_the_broker_may_fill_worse_only_by_what_is_left(terminal: Driver, entry: float, room: int) -> None:
+    """The spread is 10 points, a 51st of the way to the stop."""
+    terminal.do("answer", entry=entry)
+    seen = terminal.do("look")
+    assert (seen["lots"], seen["room"]) == (0.5, room)
+
+
+@pytest.mark.parametrize(
+    ("ask", "stop", "drift", "good"),
+    [
+        (1.10001, 1.095, 1, True),  # a spread of one point allows one
+        (1.10001, 1.095, 2, False),
+        (1.1, 1.095, 1, True),  # none allows one, too
+        (1.1, 1.095, 2, False),
+        (1.102, 1.095, 33, True),  # a wide one 5 % of the way to the stop: 7 pips
+        (1.102, 1.095, 34, False),
+        (1.1003, 1.099, 6, True),
+        (1.1003, 1.099, 7, False),
+    ],
+)
+def test_little_of_the_way_to_the_stop_is_allowed(
+    terminal: Driver, ask: float, stop: float, drift: int, *, good: bool
+) -> None:
+    terminal.do("quote", bid=1.1, ask=ask)
+    terminal.do("answer", entry=round(ask - drift * 1e-5, 5), stop_loss=stop, take_profit=0.0)
+    assert terminal.do("look")["lots"] == (0.5 if good else 0)
 
 
 def test_the_answer_must_be_for_this_chart(terminal: Driver) -> None:

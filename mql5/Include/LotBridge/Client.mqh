@@ -25,11 +25,15 @@ private:
    ulong        m_quiet_until;
    string       m_last_fault;
    int          m_sent;
+   // Whether something came that could not be read.
+   bool         m_garbled;
 
    bool Attempt(LbRequest &request, LbReply &reply, const uchar &body[], const ulong until) {
       if(!m_transport.IsOpen() && !m_transport.Open(m_address, until))
          return false;
       m_sent++;
+      if(request.asked_us == 0)
+         request.asked_us = GetMicrosecondCount();
       return m_transport.Send(body, until) && Await(request, reply, until);
    }
 
@@ -37,22 +41,29 @@ private:
    bool Await(LbRequest &request, LbReply &reply, const ulong until) {
       uchar body[];
       while(m_transport.Receive(body, until)) {
-         if(m_json.Parse(body) && Answers(request.id)) {
-            reply.Read(m_json, request.Type());
+         if(!m_json.Parse(body) || !IsReply()) {
+            m_garbled = true;
+            continue;
+         }
+         if(Answers(request.id)) {
+            if(reply.Read(m_json, request.Type()))
+               reply.asked_us = request.asked_us;
             return true;
          }
       }
       return false;
    }
 
+   bool IsReply() const {
+      string found = "";
+      return m_json.IsObject(0) && m_json.GetText(0, "status", found) && m_json.GetTextOrNull(0, "id", found);
+   }
+
    // An error names no id where none could be read.
    bool Answers(const string id) const {
       string found = "";
-      string status = "";
-      if(!m_json.IsObject(0) || !m_json.GetText(0, "status", status))
-         return false;
       if(m_json.IsNull(m_json.Find(0, "id")))
-         return status == "error";
+         return m_json.GetText(0, "status", found) && found == "error";
       return m_json.GetText(0, "id", found) && found == id;
    }
 
@@ -67,6 +78,7 @@ private:
       ulong deadline = LbDeadline(m_deadline_ms);
       uchar body[];
       reply.Reset();
+      m_garbled = false;
       if(CheckPointer(m_transport) == POINTER_INVALID) {
          reply.Refuse("no_answer", "There is no transport.");
          return false;
@@ -98,21 +110,25 @@ public:
    // The transport stays the caller's. An account below 0 is left out of the requests.
    LbClient(LbTransport *transport, const string address, const long account)
       : m_transport(transport), m_address(address), m_account(account), m_deadline_ms(LB_DEADLINE_MS),
-        m_backoff_ms(0), m_quiet_until(0), m_last_fault(""), m_sent(0) {}
+        m_backoff_ms(0), m_quiet_until(0), m_last_fault(""), m_sent(0), m_garbled(false) {}
 
    // For all attempts at one question together.
    void DeadlineMs(const uint milliseconds) {
       m_deadline_ms = milliseconds;
    }
+   uint DeadlineMs() const { return m_deadline_ms; }
 
    // 18 characters that tell this run from all others.
    string Session() { return m_ids.Prefix(); }
    // How often a body was sent, repetitions included.
    int    Sent() const { return m_sent; }
+   // Whether the last question was met with something that is no reply of this protocol.
+   bool   Garbled() const { return m_garbled; }
 
    // Ask a question under a new id. True when it was done as asked.
    bool Ask(LbRequest &request, LbReply &reply) {
       request.id = m_ids.Next();
+      request.asked_us = 0;
       request.account = m_account;
       return Exchange(request, reply);
    }

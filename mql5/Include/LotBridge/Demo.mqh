@@ -9,6 +9,9 @@
 #include <LotBridge/FallbackSizer.mqh>
 #include <LotBridge/Snapshot.mqh>
 
+// A signal is traded this long after it came, or not at all.
+#define LB_DEMO_SIGNAL_MS 10000
+
 class LbDemo {
 private:
    string           m_symbol;
@@ -20,28 +23,60 @@ private:
    LbExecutor      *m_executor;
    LbDemoSignal    *m_signal;
    LbFallbackSizer *m_fallback;
+   // Until when the last signal may be traded.
+   ulong            m_until;
 
    void Feed() {
       if(m_feeding)
          m_feed.Pump();
    }
 
-   // Close what is held the other way; the averages say that it was wrong.
-   void Reverse(const bool buy) {
-      ulong against[];
+   // What stands in the way of a trade: what this chart holds the other way. On a netting account everything on the
+   // symbol that is not this chart's, too: an order would go into that position.
+   bool IsAgainst(const bool buy) const {
+      if(PositionGetString(POSITION_SYMBOL) != m_symbol)
+         return false;
+      bool same = (PositionGetInteger(POSITION_TYPE) == (long)POSITION_TYPE_BUY) == buy;
+      bool hedging = AccountInfoInteger(ACCOUNT_MARGIN_MODE) == (long)ACCOUNT_MARGIN_MODE_RETAIL_HEDGING;
+      return PositionGetInteger(POSITION_MAGIC) == m_magic ? !same : !hedging;
+   }
+
+   // The tickets of what stands in the way, and whether all of it may be closed.
+   bool Against(const bool buy, ulong &tickets[]) const {
+      bool own = true;
+      ArrayResize(tickets, 0);
       for(int i = PositionsTotal() - 1; i >= 0; i--) {
          ulong ticket = PositionGetTicket(i);
-         if(ticket == 0 || PositionGetString(POSITION_SYMBOL) != m_symbol
-            || PositionGetInteger(POSITION_MAGIC) != m_magic)
+         if(ticket == 0 || !IsAgainst(buy))
             continue;
-         if((PositionGetInteger(POSITION_TYPE) == (long)POSITION_TYPE_BUY) == buy)
-            continue;
-         int count = ArraySize(against);
-         ArrayResize(against, count + 1);
-         against[count] = ticket;
+         own = own && PositionGetInteger(POSITION_MAGIC) == m_magic;
+         int count = ArraySize(tickets);
+         ArrayResize(tickets, count + 1);
+         tickets[count] = ticket;
       }
-      for(int i = 0; i < ArraySize(against); i++)
-         m_executor.Close(against[i]);
+      return own;
+   }
+
+   // Close what is held the other way; the averages say that it was wrong. False where that did not work.
+   bool Reverse(const bool buy) {
+      ulong tickets[];
+      if(!Against(buy, tickets)) {
+         Print("LotBridge: no trade. Another program holds the account's one position in ", m_symbol, ".");
+         return false;
+      }
+      bool closed = true;
+      for(int i = 0; i < ArraySize(tickets); i++)
+         closed = m_executor.Close(tickets[i]) && closed;
+      if(!closed)
+         Print("LotBridge: no trade. What is held the other way could not be closed.");
+      return closed;
+   }
+
+   // Whether nothing stands in the way any more. The terminal may show what was closed a little longer.
+   bool IsClear(const bool buy) const {
+      ulong tickets[];
+      Against(buy, tickets);
+      return ArraySize(tickets) == 0;
    }
 
    void Ask(const bool buy, const double entry) {
@@ -50,6 +85,8 @@ private:
       LbClient *client = m_line.Client();
       request.symbol = m_symbol;
       request.side = buy ? "buy" : "sell";
+      // The daemon sizes at the worse of this and its own quote, which may be a moment older.
+      request.entry.Set(entry);
       request.StopLoss(m_signal.Stop(entry));
       request.take_profit.Set(m_signal.Target(entry));
       request.confidence.Set(m_signal.Confidence());
@@ -62,6 +99,18 @@ private:
       m_guard.Hear(answer);
       Print("LotBridge: ", request.side, " ", DoubleToString(answer.lots, 2), " lots, ", answer.binding);
       m_executor.Open(request, answer, m_symbol);
+   }
+
+   void Trade(const bool buy, const MqlTick &tick) {
+      double entry = buy ? tick.ask : tick.bid;
+      if(m_fallback.IsOn()) {
+         TradeLocally(buy, entry);
+         return;
+      }
+      // The daemon must know of what was closed, and of this moment's quote.
+      Feed();
+      Ask(buy, entry);
+      Feed();
    }
 
    // In the strategy tester, and only if the user wants it.
@@ -77,7 +126,7 @@ public:
    LbDemo(const string symbol, const long magic, const bool feeding, LbConnection *connection, LbDemoSignal *idea,
           LbFallbackSizer *fallback, const uint deadline_ms, const uint deviation)
       : m_symbol(symbol), m_magic(magic), m_feeding(feeding), m_line(connection), m_signal(idea),
-        m_fallback(fallback) {
+        m_fallback(fallback), m_until(0) {
       m_feed = new LbSnapshot(m_line.Client(), deadline_ms);
       m_guard = new LbGuard();
       m_executor = new LbExecutor(m_line.Client(), m_guard, magic, deviation);
@@ -101,19 +150,12 @@ public:
 
    void OnTick() {
       MqlTick tick;
-      if(!m_signal.Look() || !SymbolInfoTick(m_symbol, tick))
+      if(m_signal.Look())
+         m_until = Reverse(m_signal.IsBuy()) ? LbDeadline(LB_DEMO_SIGNAL_MS) : 0;
+      if(LbLeft(m_until) == 0 || !IsClear(m_signal.IsBuy()) || !SymbolInfoTick(m_symbol, tick))
          return;
-      bool buy = m_signal.IsBuy();
-      double entry = buy ? tick.ask : tick.bid;
-      Reverse(buy);
-      if(m_fallback.IsOn()) {
-         TradeLocally(buy, entry);
-         return;
-      }
-      // The daemon must know of what was closed, and of this moment's quote.
-      Feed();
-      Ask(buy, entry);
-      Feed();
+      m_until = 0;
+      Trade(m_signal.IsBuy(), tick);
    }
 
    void OnTimer() {

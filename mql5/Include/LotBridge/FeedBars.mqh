@@ -1,18 +1,23 @@
-// Closed bars: the newest so many of each series at the start, then each as it closes. Bar 0 is never touched.
+// Closed bars: the newest so many of each series at the start, then each as it closes. Bar 0 is never touched. A series
+// that the terminal still loads waits; where older bars show up later, it is told again.
 #ifndef LOTBRIDGE_FEED_BARS_MQH
 #define LOTBRIDGE_FEED_BARS_MQH
 #property strict
+#include <LotBridge/Clock.mqh>
 #include <LotBridge/JsonWriter.mqh>
 
 #define LB_BARS_DEPTH 1500
 #define LB_BARS_PIECE 500
 #define LB_BAR_SIZE 140
+// How often to look whether older bars have come.
+#define LB_BARS_EVERY_MS 60000
 
 struct LbFeedSeries {
    string          symbol;
    string          label;
    ENUM_TIMEFRAMES timeframe;
-   // Opening time of the newest bar that was sent, 0 for none; and of the unfinished one when all was sent.
+   // Opening times of the oldest and the newest bar that were sent, 0 for none; and of the unfinished one when all was.
+   datetime        oldest;
    datetime        sent;
    datetime        unfinished;
 };
@@ -40,15 +45,44 @@ class LbFeedBars {
 private:
    LbFeedSeries m_series[];
    bool         m_more;
+   ulong        m_look_at;
 
-   // How many bars back the oldest one lies that must be sent; 0 where there is none.
-   int Oldest(const int at) const {
-      string symbol = m_series[at].symbol;
-      ENUM_TIMEFRAMES timeframe = m_series[at].timeframe;
-      if(m_series[at].sent != 0)
-         return iBarShift(symbol, timeframe, m_series[at].sent, false) - 1;
-      int closed = Bars(symbol, timeframe) - 1;
+   // How many bars back the oldest one lies that is told at all.
+   int Depth(const int at) const {
+      int closed = Bars(m_series[at].symbol, m_series[at].timeframe) - 1;
       return closed > LB_BARS_DEPTH ? LB_BARS_DEPTH : closed;
+   }
+
+   // How many bars back the oldest one lies that must be sent; 0 where there is none, below 0 where nobody knows.
+   int Oldest(const int at) const {
+      if(m_series[at].sent != 0)
+         return iBarShift(m_series[at].symbol, m_series[at].timeframe, m_series[at].sent, false) - 1;
+      return Depth(at);
+   }
+
+   bool IsLoaded(const int at) const {
+      return SeriesInfoInteger(m_series[at].symbol, m_series[at].timeframe, SERIES_SYNCHRONIZED) != 0;
+   }
+
+   void Restart(const int at) {
+      m_series[at].oldest = 0;
+      m_series[at].sent = 0;
+      m_series[at].unfinished = 0;
+   }
+
+   // History may have come in pieces, although each looked like the whole.
+   void LookBack() {
+      if(LbLeft(m_look_at) > 0)
+         return;
+      m_look_at = LbDeadline(LB_BARS_EVERY_MS);
+      for(int i = 0; i < ArraySize(m_series); i++) {
+         int depth = Depth(i);
+         if(m_series[i].unfinished == 0 || depth < 1)
+            continue;
+         datetime oldest = iTime(m_series[i].symbol, m_series[i].timeframe, depth);
+         if(oldest > 0 && (m_series[i].oldest == 0 || oldest < m_series[i].oldest))
+            Restart(i);
+      }
    }
 
    // The daemon refuses a whole message for one bar that cannot be.
@@ -76,6 +110,8 @@ private:
       for(int i = 0; i < count; i++) {
          if(rates[i].time > m_series[at].sent && IsSound(rates[i]))
             PutBar(writer, rates[i]);
+         if(m_series[at].oldest == 0)
+            m_series[at].oldest = rates[i].time;
          if(rates[i].time > m_series[at].sent)
             m_series[at].sent = rates[i].time;
       }
@@ -86,10 +122,12 @@ private:
    // The next piece of a series; false where there is none now.
    bool Piece(const int at, MqlRates &rates[], int &count) {
       datetime unfinished = iTime(m_series[at].symbol, m_series[at].timeframe, 0);
-      if(unfinished == 0 || unfinished == m_series[at].unfinished)
+      if(unfinished == 0 || unfinished == m_series[at].unfinished || !IsLoaded(at))
          return false;
       int oldest = Oldest(at);
-      if(oldest < 1) {
+      if(oldest < 0)
+         return false;
+      if(oldest == 0) {
          m_series[at].unfinished = unfinished;
          return false;
       }
@@ -100,7 +138,7 @@ private:
    }
 
 public:
-   LbFeedBars() : m_more(false) {}
+   LbFeedBars() : m_more(false), m_look_at(0) {}
 
    // False for a timeframe that the daemon does not know.
    bool Add(const string symbol, const string label) {
@@ -111,16 +149,13 @@ public:
       m_series[count].symbol = symbol;
       m_series[count].label = label;
       m_series[count].timeframe = LbTimeframe(label);
-      m_series[count].sent = 0;
-      m_series[count].unfinished = 0;
+      Restart(count);
       return true;
    }
 
    void StartOver() {
-      for(int i = 0; i < ArraySize(m_series); i++) {
-         m_series[i].sent = 0;
-         m_series[i].unfinished = 0;
-      }
+      for(int i = 0; i < ArraySize(m_series); i++)
+         Restart(i);
    }
 
    bool More() const { return m_more; }
@@ -128,6 +163,7 @@ public:
    void Write(LbJsonWriter &writer, const int room) {
       bool begun = false;
       m_more = false;
+      LookBack();
       MqlRates rates[];
       for(int i = 0; i < ArraySize(m_series); i++) {
          int count = 0;

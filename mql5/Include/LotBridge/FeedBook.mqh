@@ -8,6 +8,8 @@ class LbFeedBook {
 private:
    ulong m_positions[];
    ulong m_orders[];
+   // What they are in, each once.
+   string m_symbols[];
    // The lists as they were sent last; the flag tells an empty list from none.
    uchar m_sent_positions[];
    uchar m_sent_orders[];
@@ -26,20 +28,36 @@ private:
       return true;
    }
 
+   void AddSymbol(const string symbol) {
+      int count = ArraySize(m_symbols);
+      for(int i = 0; i < count; i++)
+         if(m_symbols[i] == symbol)
+            return;
+      ArrayResize(m_symbols, count + 1, 16);
+      m_symbols[count] = symbol;
+   }
+
    bool Collect() {
       ArrayResize(m_positions, 0);
       ArrayResize(m_orders, 0);
+      ArrayResize(m_symbols, 0);
       int positions = PositionsTotal();
-      for(int i = 0; i < positions; i++)
+      for(int i = 0; i < positions; i++) {
          if(!Add(m_positions, PositionGetTicket(i)))
             return false;
+         AddSymbol(PositionGetString(POSITION_SYMBOL));
+      }
       int orders = OrdersTotal();
-      for(int i = 0; i < orders; i++)
+      for(int i = 0; i < orders; i++) {
          if(!Add(m_orders, OrderGetTicket(i)))
             return false;
+         AddSymbol(OrderGetString(ORDER_SYMBOL));
+      }
       return PositionsTotal() == positions && OrdersTotal() == orders;
    }
 
+   // Prices as they are: the daemon reckons with distances. Rounded to the digits of a symbol that is not loaded yet,
+   // which are 0, a stop would be a wrong one.
    void PutPosition(LbJsonWriter &writer, const ulong ticket) const {
       double open = PositionGetDouble(POSITION_PRICE_OPEN);
       double current = PositionGetDouble(POSITION_PRICE_CURRENT);
@@ -114,6 +132,10 @@ public:
    LbFeedBook() : m_sent(false) {}
 
    void StartOver() { m_sent = false; }
+
+   // Of the last look: symbols of everything open or pending.
+   int Symbols() const { return ArraySize(m_symbols); }
+   string Symbol(const int at) const { return m_symbols[at]; }
 
    // Read the tickets; false where they would not stand still.
    bool Look() {

@@ -1,54 +1,81 @@
-// Closed history: all of it at the start, the newest first, then what is new.
+// Closed history: what has not been told yet, the newest first, and from when on all of it has been told.
 #ifndef LOTBRIDGE_FEED_DEALS_MQH
 #define LOTBRIDGE_FEED_DEALS_MQH
 #property strict
-#include <LotBridge/Clock.mqh>
+#include <LotBridge/DealHistory.mqh>
 #include <LotBridge/JsonWriter.mqh>
-#include <LotBridge/TicketSet.mqh>
 
 // The daemon keeps so many.
 #define LB_DEALS_MOST 10000
 #define LB_DEAL_SIZE 420
-// A terminal that has just started may still be loading history: look again.
+// Deals may come late: look again, and soon while history may still be loading.
 #define LB_DEALS_EVERY_MS 60000
+#define LB_DEALS_SOON_MS 1000
 
 class LbFeedDeals {
 private:
-   LbTicketSet m_seen;
-   // Not sent yet, in the order in which they will be.
-   ulong       m_waiting[];
-   int         m_next;
-   bool        m_full;
-   bool        m_look;
-   ulong       m_look_at;
+   LbDealHistory m_history;
+   LbTicketSet   m_told;
+   // Not told yet, in the terminal's order.
+   LbDeal        m_waiting[];
+   // Older deals are too many to tell.
+   long          m_oldest;
+   // From when on all was told, as the daemon knows it; below 0 it does not.
+   long          m_claimed;
+   bool          m_full;
+   bool          m_more;
+   bool          m_look;
+   ulong         m_look_at;
 
-   // Times are the trade server's; a day ahead, as its clock may be ahead of what the terminal has seen.
    void Look() {
-      m_look = false;
-      m_look_at = LbDeadline(LB_DEALS_EVERY_MS);
-      if(!HistorySelect(0, TimeTradeServer() + 86400)) {
-         m_look = true;
+      LbDeal deals[];
+      m_look = !m_history.Look(deals);
+      m_look_at = LbDeadline(m_history.IsWhole() ? LB_DEALS_EVERY_MS : LB_DEALS_SOON_MS);
+      if(m_look)
          return;
-      }
-      Forget();
-      int total = HistoryDealsTotal();
-      int oldest = total > LB_DEALS_MOST ? total - LB_DEALS_MOST : 0;
-      for(int i = total - 1; i >= oldest; i--) {
-         ulong ticket = HistoryDealGetTicket(i);
-         if(!m_seen.Add(ticket))
-            continue;
-         int count = ArraySize(m_waiting);
-         ArrayResize(m_waiting, count + 1, 1024);
-         m_waiting[count] = ticket;
-      }
+      int count = ArraySize(deals);
+      int first = count > LB_DEALS_MOST ? count - LB_DEALS_MOST : 0;
+      m_oldest = 0;
+      for(int i = 0; i < first; i++)
+         m_oldest = After(deals[i], m_oldest);
+      ArrayResize(m_waiting, 0, 1024);
+      for(int i = first; i < count; i++)
+         if(!m_told.Has(deals[i].ticket))
+            Wait(deals[i]);
    }
 
-   // Give up what was sent.
-   void Forget() {
-      if(m_next < ArraySize(m_waiting))
+   void Wait(const LbDeal &deal) {
+      int count = ArraySize(m_waiting);
+      ArrayResize(m_waiting, count + 1, 1024);
+      m_waiting[count] = deal;
+   }
+
+   // A claim leaves out the whole millisecond of a deal that has not been told: another may share it.
+   long After(const LbDeal &deal, const long since) const {
+      return deal.time_msc >= since ? deal.time_msc + 1 : since;
+   }
+
+   void Begin(LbJsonWriter &writer, bool &begun) const {
+      if(begun)
          return;
-      ArrayResize(m_waiting, 0);
-      m_next = 0;
+      writer.Key("deals");
+      writer.BeginArray();
+      begun = true;
+   }
+
+   // Drop what was told; from when on nothing waits.
+   long Settle() {
+      long since = m_history.Since() > m_oldest ? m_history.Since() : m_oldest;
+      int kept = 0;
+      for(int i = 0; i < ArraySize(m_waiting); i++) {
+         if(m_told.Has(m_waiting[i].ticket))
+            continue;
+         since = After(m_waiting[i], since);
+         m_waiting[kept] = m_waiting[i];
+         kept++;
+      }
+      ArrayResize(m_waiting, kept);
+      return since;
    }
 
    void Put(LbJsonWriter &writer, const ulong ticket) const {
@@ -69,40 +96,61 @@ private:
    }
 
 public:
-   LbFeedDeals() : m_next(0), m_full(true), m_look(true), m_look_at(0) {}
+   LbFeedDeals() : m_oldest(0), m_claimed(-1), m_full(true), m_more(false), m_look(true), m_look_at(0) {}
 
    void StartOver() {
-      m_seen.Clear();
+      m_told.Clear();
       ArrayResize(m_waiting, 0);
-      m_next = 0;
+      m_claimed = -1;
       m_full = true;
+      m_more = false;
       m_look = true;
+   }
+
+   // Another account's deals are not this one's.
+   void Forget() {
+      m_history.Forget();
+      StartOver();
    }
 
    // A deal was made: look before the next message.
    void Expect() { m_look = true; }
-   bool More() const { return m_next < ArraySize(m_waiting); }
+   // Whether some did not fit.
+   bool More() const { return m_more; }
+   // Whether nothing is told yet, as history may still be loading.
+   bool IsLoading() const { return m_history.IsUnknown(); }
 
-   // Before the message is begun; false where history cannot be had, and a full message must wait.
+   // Before the message is begun; false where history cannot be had, and a message must wait.
    bool Prepare() {
       if(m_look || LbLeft(m_look_at) == 0)
          Look();
       return !m_look;
    }
 
+   // While history is loading a message without deals claims nothing. A deal that cannot be read waits, and holds up
+   // no other.
    void Write(LbJsonWriter &writer, const int room) {
-      if(!m_full && !More())
+      m_more = false;
+      if(IsLoading())
          return;
-      m_full = false;
-      writer.Key("deals");
-      writer.BeginArray();
-      while(More() && writer.Size() + LB_DEAL_SIZE < room) {
-         ulong ticket = m_waiting[m_next];
-         m_next++;
-         if(HistoryDealSelect(ticket))
-            Put(writer, ticket);
+      bool begun = false;
+      if(m_full)
+         Begin(writer, begun);
+      for(int i = ArraySize(m_waiting) - 1; i >= 0 && !m_more; i--) {
+         m_more = writer.Size() + LB_DEAL_SIZE >= room;
+         if(m_more || !HistoryDealSelect(m_waiting[i].ticket))
+            continue;
+         Begin(writer, begun);
+         Put(writer, m_waiting[i].ticket);
+         m_told.Add(m_waiting[i].ticket);
       }
-      writer.EndArray();
+      if(begun)
+         writer.EndArray();
+      long since = Settle();
+      if(since != m_claimed)
+         writer.IntegerField("deals_since", since);
+      m_claimed = since;
+      m_full = false;
    }
 };
 

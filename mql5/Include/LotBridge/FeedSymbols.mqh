@@ -7,8 +7,6 @@
 #include <LotBridge/JsonWriter.mqh>
 
 #define LB_SYMBOLS_EVERY_MS 60000
-// Symbols leave room for deals in the same message.
-#define LB_SYMBOLS_ROOM 90000
 #define LB_SYMBOL_SIZE 1200
 
 struct LbFeedFigures {
@@ -129,7 +127,7 @@ public:
    // Whether some did not fit.
    bool More() const { return m_more; }
 
-   void Write(LbJsonWriter &writer, const string &symbols[]) {
+   void Write(LbJsonWriter &writer, const string &symbols[], const int room) {
       bool begun = m_full;
       m_more = false;
       Grow(ArraySize(symbols));
@@ -140,7 +138,7 @@ public:
       for(int i = 0; i < ArraySize(symbols); i++) {
          if(!IsReady(symbols[i]) || !IsDue(symbols[i], i))
             continue;
-         if(writer.Size() + LB_SYMBOL_SIZE > LB_SYMBOLS_ROOM) {
+         if(writer.Size() + LB_SYMBOL_SIZE > room) {
             m_more = true;
             break;
          }

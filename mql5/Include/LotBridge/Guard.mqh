@@ -3,6 +3,7 @@
 #define LOTBRIDGE_GUARD_MQH
 #property strict
 #include <LotBridge/DaemonClock.mqh>
+#include <LotBridge/Prices.mqh>
 #include <LotBridge/SizeMessages.mqh>
 #include <LotBridge/Volume.mqh>
 
@@ -10,6 +11,10 @@ class LbGuard {
 private:
    LbDaemonClock m_clock;
    string        m_fault;
+   // Of the last look that gave lots.
+   double        m_price;
+   uint          m_room;
+   long          m_quoted_ms;
 
    bool Fail(const string why) {
       m_fault = why;
@@ -26,6 +31,8 @@ private:
          return Fail("the answer is for " + request.symbol + ", not for " + symbol);
       if(request.side != "buy" && request.side != "sell")
          return Fail("there is no side");
+      if(request.order != "market")
+         return Fail("the answer is for a " + request.order + " order, and only market orders are sent");
       return true;
    }
 
@@ -70,12 +77,33 @@ private:
       double least = MathMax(1.0, (double)SymbolInfoInteger(symbol, SYMBOL_TRADE_STOPS_LEVEL));
       double price = buy ? tick.bid : tick.ask;
       double way = buy ? 1.0 : -1.0;
+      double stop = LbOnTick(symbol, answer.stop_loss, buy);
+      double target = LbOnTick(symbol, answer.take_profit, !buy);
       if(answer.stop_loss <= 0 || point <= 0)
          return Fail("there is no stop");
-      if(MathRound(way * (price - answer.stop_loss) / point) < least)
+      if(MathRound(way * (price - stop) / point) < least)
          return Fail("the stop is past the price, or nearer than the broker allows");
-      if(answer.take_profit > 0 && MathRound(way * (answer.take_profit - price) / point) < least)
+      if(answer.take_profit > 0 && MathRound(way * (target - price) / point) < least)
          return Fail("the target is past the price, or nearer than the broker allows");
+      return true;
+   }
+
+   // The lots are right for the distance from the entry that was sized to the stop. A better price is fine.
+   bool IsNear(const string symbol, const bool buy, const MqlTick &tick, const LbSizeAnswer &answer) {
+      double point = SymbolInfoDouble(symbol, SYMBOL_POINT);
+      double price = buy ? tick.ask : tick.bid;
+      double way = buy ? 1.0 : -1.0;
+      if(answer.entry <= 0)
+         return Fail("the answer names no entry");
+      long allowed = LbDriftPoints(MathAbs(answer.entry - answer.stop_loss), tick.ask - tick.bid, point);
+      long drift = (long)MathCeil(way * (price - answer.entry) / point - 0.000001);
+      if(drift > allowed)
+         return Fail("the price has run away from "
+                     + DoubleToString(answer.entry, (int)SymbolInfoInteger(symbol, SYMBOL_DIGITS)) + " by "
+                     + IntegerToString(drift) + " points, " + IntegerToString(allowed) + " are allowed");
+      m_price = price;
+      m_room = (uint)(allowed - drift);
+      m_quoted_ms = tick.time_msc;
       return true;
    }
 
@@ -100,12 +128,17 @@ private:
    }
 
 public:
-   LbGuard() : m_fault("") {}
+   LbGuard() : m_fault(""), m_price(0), m_room(0), m_quoted_ms(0) {}
 
    // Call this at once with every reply that has come: it tells the daemon's clock.
    void Hear(const LbReply &reply) { m_clock.Hear(reply); }
    // Why the lots were refused.
    string Fault() const { return m_fault; }
+   // The price to open at, by how many points more an order may be filled worse, and when that was quoted, in
+   // milliseconds of the broker's clock. Of the last look that gave lots.
+   double Price() const { return m_price; }
+   uint   RoomPoints() const { return m_room; }
+   long   QuotedMs() const { return m_quoted_ms; }
 
    // The answer's lots, or 0.
    double Lots(const LbSizeRequest &request, const LbSizeAnswer &answer, const string symbol) {
@@ -117,7 +150,7 @@ public:
                   && IsVolume(symbol, buy, answer.lots);
       if(good && (!SymbolInfoTick(symbol, tick) || tick.bid <= 0 || tick.ask < tick.bid))
          good = Fail("there is no quote");
-      good = good && AreStops(symbol, buy, tick, answer)
+      good = good && AreStops(symbol, buy, tick, answer) && IsNear(symbol, buy, tick, answer)
              && IsMargin(symbol, buy, answer.lots, buy ? tick.ask : tick.bid);
       return good ? answer.lots : 0;
    }

@@ -5,6 +5,8 @@
 #include <LotBridge/Client.mqh>
 
 #define LB_OUTBOX_MOST 200
+// How often a report may be met with an answer that is of no use before the others have their turn.
+#define LB_OUTBOX_TRIES 10
 
 // A release has no ticket.
 struct LbReport {
@@ -13,6 +15,7 @@ struct LbReport {
    long   ticket;
    double lots;
    double price;
+   int    tries;
 };
 
 class LbOutbox {
@@ -20,7 +23,7 @@ private:
    LbClient *m_client;
    LbReport  m_reports[];
 
-   // Whether the daemon has answered, be it a refusal: then there is no use in saying it again.
+   // Whether there is no use in saying it again: it is done, refused, or was met with nonsense too often.
    bool Say(const int at) {
       LbReservationAnswer answer;
       bool done = false;
@@ -29,10 +32,16 @@ private:
                                      m_reports[at].price, answer);
       else
          done = m_client.Release(m_reports[at].reservation, m_reports[at].reason, answer);
-      if(!done && answer.Answered())
-         Print("LotBridge: the daemon refuses a report on ", m_reports[at].reservation, ": ", answer.message);
-      // These two ask for the same again.
-      return answer.Answered() && answer.code != "overloaded" && answer.code != "internal";
+      if(done)
+         return true;
+      // Silence and a busy daemon pass.
+      if(answer.code == "overloaded" || (answer.code == "no_answer" && !m_client.Garbled()))
+         return false;
+      bool again = answer.code == "internal" || answer.code == "bad_reply" || answer.code == "no_answer";
+      if(again && ++m_reports[at].tries < LB_OUTBOX_TRIES)
+         return false;
+      Print("LotBridge: the daemon does not take a report on ", m_reports[at].reservation, ": ", answer.message);
+      return true;
    }
 
    void Drop(const int at) {
@@ -43,6 +52,7 @@ private:
          m_reports[i].ticket = m_reports[i + 1].ticket;
          m_reports[i].lots = m_reports[i + 1].lots;
          m_reports[i].price = m_reports[i + 1].price;
+         m_reports[i].tries = m_reports[i + 1].tries;
       }
       ArrayResize(m_reports, last);
    }
@@ -58,6 +68,7 @@ private:
       m_reports[count].ticket = ticket;
       m_reports[count].lots = lots;
       m_reports[count].price = price;
+      m_reports[count].tries = 0;
    }
 
 public:
@@ -65,20 +76,28 @@ public:
 
    int Waiting() const { return ArraySize(m_reports); }
 
+   // What is added waits for the next Flush.
    void Fill(const string reservation, const long ticket, const double lots, const double price) {
       Add(reservation, "", ticket, lots, price);
-      Flush();
    }
 
    void Release(const string reservation, const string reason) {
       Add(reservation, reason, 0, 0, 0);
-      Flush();
    }
 
-   // Say what waits, in order; stop at the first that gets no answer. Call it every second.
+   // Say what waits, in order, once each; stop at the first that is to be said again. Call it every second. All of it
+   // together lasts no longer than one question may.
    void Flush() {
-      while(ArraySize(m_reports) > 0 && Say(0))
-         Drop(0);
+      uint whole = m_client.DeadlineMs();
+      ulong deadline = LbDeadline(whole);
+      bool going = true;
+      while(going && ArraySize(m_reports) > 0 && LbLeft(deadline) > 0) {
+         m_client.DeadlineMs(LbLeft(deadline));
+         going = Say(0);
+         if(going)
+            Drop(0);
+      }
+      m_client.DeadlineMs(whole);
    }
 };
 

@@ -17,6 +17,8 @@ public:
    string id;
    // The daemon's clock, UTC.
    long   server_ms;
+   // When its question was first said, by GetMicrosecondCount; 0 where there is no reply.
+   ulong  asked_us;
 
    LbReply() { ResetCommon(); }
    virtual ~LbReply() {}
@@ -62,6 +64,7 @@ private:
       field = "";
       id = "";
       server_ms = 0;
+      asked_us = 0;
    }
 
    bool ReadCommon(const LbJsonReader &json, const string type) {

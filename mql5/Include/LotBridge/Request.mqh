@@ -47,8 +47,10 @@ public:
    string id;
    // Login; below 0 it is left out, which a daemon with a single account allows.
    long   account;
+   // When it was first said under this id, by GetMicrosecondCount; 0: never.
+   ulong  asked_us;
 
-   LbRequest(const string type) : m_type(type), m_fault(""), id(""), account(-1) {}
+   LbRequest(const string type) : m_type(type), m_fault(""), id(""), account(-1), asked_us(0) {}
    virtual ~LbRequest() {}
 
    string Type() const { return m_type; }

@@ -5,6 +5,18 @@
 #include <LotBridge/Reply.mqh>
 #include <LotBridge/Request.mqh>
 
+// The beginning of a text, so many characters at the most: half of a surrogate pair is none.
+string LbCut(const string text, const int most) {
+   int length = StringLen(text);
+   int at = 0;
+   for(int left = most; left > 0 && at < length; left--) {
+      bool high = (StringGetCharacter(text, at) & 0xFC00) == 0xD800;
+      bool pair = high && at + 1 < length && (StringGetCharacter(text, at + 1) & 0xFC00) == 0xDC00;
+      at += pair ? 2 : 1;
+   }
+   return StringSubstr(text, 0, at);
+}
+
 class LbFillRequest : public LbRequest {
 public:
    string reservation;
@@ -33,7 +45,7 @@ public:
 
    virtual void WriteFields(LbJsonWriter &writer) {
       writer.TextField("reservation", reservation);
-      writer.TextField("reason", StringLen(reason) > 200 ? StringSubstr(reason, 0, 200) : reason);
+      writer.TextField("reason", LbCut(reason, 200));
    }
 };
 

@@ -62,26 +62,14 @@ public:
       : m_client(client), m_budget_ms(budget_ms), m_pause_until(0), m_following(false), m_messages(0), m_resyncs(0),
         m_fault("") {}
 
-   // Feed a symbol of Market Watch with closed bars of timeframes such as "H1,D1". False where there is no such symbol.
+   // Feed a symbol with closed bars of timeframes such as "H1,D1"; symbols of positions and orders come by themselves.
+   // False where there is no such symbol or timeframe.
    bool AddSymbol(const string symbol, const string timeframes) {
-      if(m_request.Has(symbol))
-         return true;
-      if(!SymbolSelect(symbol, true))
-         return false;
-      m_request.AddSymbol(symbol);
-      string labels[];
-      int count = StringSplit(timeframes, (ushort)',', labels);
-      bool good = true;
-      for(int i = 0; i < count; i++) {
-         StringTrimLeft(labels[i]);
-         StringTrimRight(labels[i]);
-         good = m_request.AddSeries(symbol, labels[i]) && good;
-      }
-      return good;
+      return m_request.Add(symbol, timeframes);
    }
 
    // Whether the daemon has been told everything that was there at the last call.
-   bool IsTold() const { return m_following && !m_request.More(); }
+   bool IsTold() const { return m_following && !m_request.More() && !m_request.IsLoading(); }
    int Messages() const { return m_messages; }
    int Resyncs() const { return m_resyncs; }
    string Fault() const { return m_fault; }
@@ -99,8 +87,9 @@ public:
       ulong deadline = LbDeadline(m_budget_ms);
       bool going = true;
       while(going) {
-         if(!m_request.Prepare()) {
-            Complain("the terminal is not connected, or still loads the account.");
+         string changed = m_request.Changed();
+         if(changed != "" || !m_request.Prepare()) {
+            Complain(changed != "" ? changed : "the terminal is not connected, or still loads the account.");
             return false;
          }
          m_client.DeadlineMs(LbLeft(deadline));
@@ -108,9 +97,9 @@ public:
          m_client.DeadlineMs(m_budget_ms);
          if(!taken)
             return false;
-         going = !IsTold() && LbLeft(deadline) > m_budget_ms / 2;
+         going = (!m_following || m_request.More()) && LbLeft(deadline) > m_budget_ms / 2;
       }
-      Complain("");
+      Complain(m_request.IsLoading() ? "the terminal still loads the account's history: no deals are told yet." : "");
       return IsTold();
    }
 };

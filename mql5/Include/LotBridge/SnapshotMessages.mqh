@@ -12,8 +12,10 @@
 #include <LotBridge/Reply.mqh>
 #include <LotBridge/Request.mqh>
 
-// Of the 262,144 bytes that are allowed.
+// Of the 262,144 bytes that are allowed; and how much of it quotes and symbols take, so that bars and deals have some.
 #define LB_FEED_ROOM 220000
+#define LB_QUOTES_SHARE 70000
+#define LB_SYMBOLS_SHARE 50000
 
 class LbSnapshotRequest : public LbRequest {
 private:
@@ -25,15 +27,20 @@ private:
    LbFeedChecks  m_checks;
    LbFeedBars    m_bars;
    string        m_symbols[];
+   // Of the symbols given first; those that are found later are fed with the same.
+   string        m_timeframes;
    double        m_balance;
 
-public:
-   // One run of the program.
-   string session;
-   // One more with every message.
-   long   sequence;
+   int Share(const LbJsonWriter &writer, const int share) const {
+      return writer.Size() + share < LB_FEED_ROOM ? writer.Size() + share : LB_FEED_ROOM;
+   }
 
-   LbSnapshotRequest() : LbRequest("snapshot"), m_balance(0), session(""), sequence(-1) {}
+   // What is open or pending must be priced, whatever the program was told to feed: without a price for it the daemon
+   // cannot say what the account risks.
+   void FollowBook() {
+      for(int i = 0; i < m_book.Symbols(); i++)
+         Add(m_book.Symbol(i), m_timeframes);
+   }
 
    bool Has(const string symbol) const {
       for(int i = 0; i < ArraySize(m_symbols); i++)
@@ -42,13 +49,36 @@ public:
       return false;
    }
 
-   void AddSymbol(const string symbol) {
+public:
+   // One run of the program.
+   string session;
+   // One more with every message.
+   long   sequence;
+
+   LbSnapshotRequest() : LbRequest("snapshot"), m_timeframes(""), m_balance(0), session(""), sequence(-1) {}
+
+   // Feed a symbol with closed bars of timeframes such as "H1,D1". False where there is no such symbol or timeframe.
+   bool Add(const string symbol, const string timeframes) {
+      if(Has(symbol))
+         return true;
+      if(!SymbolSelect(symbol, true))
+         return false;
       int count = ArraySize(m_symbols);
       ArrayResize(m_symbols, count + 1, 32);
       m_symbols[count] = symbol;
+      if(count == 0)
+         m_timeframes = timeframes;
+      string labels[];
+      int series = StringSplit(timeframes, (ushort)',', labels);
+      bool good = true;
+      for(int i = 0; i < series; i++) {
+         StringTrimLeft(labels[i]);
+         StringTrimRight(labels[i]);
+         good = m_bars.Add(symbol, labels[i]) && good;
+      }
+      return good;
    }
 
-   bool AddSeries(const string symbol, const string timeframe) { return m_bars.Add(symbol, timeframe); }
    void ExpectDeal() { m_deals.Expect(); }
 
    // Tell everything again.
@@ -61,10 +91,23 @@ public:
       m_bars.StartOver();
    }
 
+   // Why this account is not to be fed any more; "" where it is.
+   string Changed() {
+      string why = m_info.Changed();
+      if(why != "") {
+         StartOver();
+         m_deals.Forget();
+         // Nobody saw what was traded meanwhile: the gap makes the daemon doubt the deals that it knows.
+         sequence++;
+      }
+      return why;
+   }
+
    // Get ready for the next message; false where the terminal cannot tell its state now.
    bool Prepare() {
       if(!m_info.IsReady() || !m_book.Look())
          return false;
+      FollowBook();
       // Whatever changes the balance is a deal.
       double balance = AccountInfoDouble(ACCOUNT_BALANCE);
       if(balance != m_balance)
@@ -75,8 +118,11 @@ public:
 
    // Whether some of what is due did not fit into the last message.
    bool More() const {
-      return m_figures.More() || m_deals.More() || m_bars.More() || m_checks.More(m_symbols);
+      return m_quotes.More() || m_figures.More() || m_deals.More() || m_bars.More() || m_checks.More(m_symbols);
    }
+
+   // Whether history still loads, so that no deals are told.
+   bool IsLoading() const { return m_deals.IsLoading(); }
 
    // Every call tells what the calls before have not told.
    virtual void WriteFields(LbJsonWriter &writer) {
@@ -85,13 +131,13 @@ public:
       writer.IntegerField("sequence", sequence);
       if(server > 0)
          writer.IntegerField("time_trade_server", server);
-      m_info.Write(writer);
       m_book.Write(writer);
-      m_quotes.Write(writer, m_symbols);
-      m_figures.Write(writer, m_symbols);
+      m_quotes.Write(writer, m_symbols, Share(writer, LB_QUOTES_SHARE));
+      m_figures.Write(writer, m_symbols, Share(writer, LB_SYMBOLS_SHARE));
       m_deals.Write(writer, LB_FEED_ROOM);
       m_checks.Write(writer, m_symbols, LB_FEED_ROOM);
       m_bars.Write(writer, LB_FEED_ROOM);
+      m_info.Write(writer);
    }
 };
 

@@ -1,6 +1,7 @@
-// A small hedging broker behind the shim's tables: fills market orders, keeps money, closes at stops and targets.
+// A small broker, hedging or netting, behind the shim's tables: fills market orders, keeps money, closes at stops and targets.
 #pragma once
 #include <deque>
+#include <set>
 #include "mql5.hpp"
 
 namespace broker {
@@ -12,10 +13,36 @@ struct Script {
     // Deals come as transactions only, not in the result.
     bool later = false;
     double move = 0;
+    // Filled whatever the code says.
+    bool filled = false;
+    // The result names no order.
+    bool nameless = false;
+    // No transaction comes.
+    bool mute = false;
+    // What is not filled stays in the market: see `fill` and `end`.
+    bool rests = false;
+    // All of it happens when the test says `show`.
+    bool hidden = false;
+    // Of the whole, only the position is not shown before `show`.
+    bool blind = false;
+    // The broker puts its own comment in the place of the program's.
+    bool renamed = false;
+    std::string comment;
+};
+
+// A trade as another terminal of the same account has to be told of it.
+struct Trade {
+    bool opens;
+    ulong ticket, order, deal;
+    shim::Record position;
+    double lots, price;
 };
 
 class Broker {
     ulong m_ticket = 1000;
+    // Positions of another terminal: that one closes them.
+    std::set<ulong> m_foreign;
+    bool m_mute = false;
 
     long now_ms() const { return (long)(shim::watch.utc_us() / 1000) + shim::watch.broker_offset_s * 1000; }
 
@@ -34,6 +61,7 @@ class Broker {
     }
 
     void tell(ENUM_TRADE_TRANSACTION_TYPE type, ulong deal, ulong order, ulong position, double lots, double price) {
+        if (m_mute) return;
         MqlTradeTransaction event;
         event.type = type;
         event.deal = deal;
@@ -45,28 +73,70 @@ class Broker {
     }
 
     ulong deal(const std::string &symbol, int entry, ulong position, double lots, double price, double profit,
-               long magic) {
-        ulong ticket = ++m_ticket;
+               long magic, ulong order = 0, ulong known_as = 0) {
+        ulong ticket = known_as ? known_as : ++m_ticket;
         shim::Record &record = shim::market.deals[ticket];
         record.whole = {{DEAL_TIME_MSC, now_ms()}, {DEAL_ENTRY, entry}, {DEAL_POSITION_ID, (long)position},
-                        {DEAL_MAGIC, magic}};
+                        {DEAL_MAGIC, magic}, {DEAL_ORDER, (long)order}};
         record.real = {{DEAL_VOLUME, lots}, {DEAL_PRICE, price}, {DEAL_PROFIT, profit}};
         record.text = {{DEAL_SYMBOL, symbol}};
         balance += profit;
         return ticket;
     }
 
-    ulong open(const MqlTradeRequest &request, ulong order, double lots, double price) {
-        shim::Record &position = shim::market.positions[order];
+    // The position that an order goes into: a netting account has one for each symbol.
+    ulong place(const std::string &symbol, ulong order) const {
+        if (shim::market.account_integer[ACCOUNT_MARGIN_MODE] == ACCOUNT_MARGIN_MODE_RETAIL_HEDGING) return order;
+        for (auto &[ticket, position] : shim::market.positions)
+            if (shim::property(position.text, POSITION_SYMBOL) == symbol) return ticket;
+        return order;
+    }
+
+    void add(ulong ticket, const shim::Record &made, double lots, double price) {
+        shim::Record &position = shim::market.positions[ticket];
         double held = shim::property(position.real, POSITION_VOLUME);
         double was = shim::property(position.real, POSITION_PRICE_OPEN);
-        position.whole = {{POSITION_TYPE, request.type}, {POSITION_MAGIC, (long)request.magic},
-                          {POSITION_TIME_MSC, now_ms()}, {POSITION_IDENTIFIER, (long)order}};
-        position.real = {{POSITION_VOLUME, held + lots}, {POSITION_PRICE_OPEN, (held * was + lots * price) / (held + lots)},
-                         {POSITION_SL, request.sl}, {POSITION_TP, request.tp}};
-        position.text = {{POSITION_SYMBOL, request.symbol.utf8()}, {POSITION_COMMENT, request.comment.utf8()}};
-        return deal(request.symbol.utf8(), DEAL_ENTRY_IN, order, lots, price, 0, (long)request.magic);
+        if (held > 0 && shim::property(position.whole, POSITION_TYPE) != shim::property(made.whole, POSITION_TYPE))
+            shim::fatal("this broker does not net the other side");
+        position = made;
+        position.whole[POSITION_IDENTIFIER] = (long)ticket;
+        position.real[POSITION_VOLUME] = held + lots;
+        position.real[POSITION_PRICE_OPEN] = (held * was + lots * price) / (held + lots);
     }
+
+    // One deal of an order.
+    ulong open(const MqlTradeRequest &request, ulong order, double lots, double price, bool blind) {
+        shim::Record made;
+        ulong ticket = place(request.symbol.utf8(), order);
+        made.whole = {{POSITION_TYPE, request.type}, {POSITION_MAGIC, (long)request.magic},
+                      {POSITION_TIME_MSC, now_ms()}};
+        made.real = {{POSITION_SL, request.sl}, {POSITION_TP, request.tp}};
+        made.text = {{POSITION_SYMBOL, request.symbol.utf8()}, {POSITION_COMMENT, request.comment.utf8()}};
+        if (blind)
+            m_hidden.push_back([=] { add(ticket, made, lots, price); });
+        else
+            add(ticket, made, lots, price);
+        ulong known_as = deal(request.symbol.utf8(), DEAL_ENTRY_IN, ticket, lots, price, 0, (long)request.magic, order);
+        trades.push_back({true, ticket, order, known_as, made, lots, price});
+        return known_as;
+    }
+
+    // An order's deal, and what is left of the order.
+    ulong execute(ulong order, const MqlTradeRequest &request, double lots, bool blind) {
+        const MqlTick &tick = shim::market.of(request.symbol.utf8()).tick;
+        double price = request.type == ORDER_TYPE_BUY ? tick.ask : tick.bid;
+        ulong made = open(request, order, lots, price, blind);
+        if (shim::market.orders.count(order) > 0) {  // else it is over, and the deal is late
+            double &left = shim::market.orders[order].real[ORDER_VOLUME_CURRENT];
+            left = std::round((left - lots) * 1e8) / 1e8;
+        }
+        tell(TRADE_TRANSACTION_DEAL_ADD, made, order, place(request.symbol.utf8(), order), lots, price);
+        return made;
+    }
+
+    std::deque<std::function<void()>> m_hidden;
+    MqlTradeRequest m_resting;
+    ulong m_resting_order = 0;
 
 public:
     double balance = 0;
@@ -74,6 +144,62 @@ public:
     std::deque<Script> scripts;
     std::deque<MqlTradeTransaction> events;
     std::vector<MqlTradeRequest> requests;
+    std::vector<Trade> trades;
+    // The code that every close is answered with; PLACED closes when the test says `show`. 0: closes.
+    uint close_code = 0;
+
+    // What terminals of one account make must not have the same numbers.
+    void number_from(ulong first) { m_ticket = first; }
+
+    // What the broker did meanwhile arrives.
+    void show() {
+        for (; !m_hidden.empty(); m_hidden.pop_front()) m_hidden.front()();
+        reckon();
+    }
+
+    // The order that rests in the market fills some more.
+    void fill(double lots) {
+        execute(m_resting_order, m_resting, lots, false);
+        reckon();
+    }
+
+    // An order that somebody else has sent, some time ago, without any deal.
+    void stranger(const MqlTradeRequest &request, long age_ms) {
+        ulong order = ++m_ticket;
+        shim::market.past_orders[order] = record(request, request.comment.utf8(), now_ms() - age_ms);
+    }
+
+    // The order that rests goes into history, whatever is left of it.
+    void end() { finish(m_resting_order); }
+    void finish(ulong order) {
+        shim::market.past_orders[order] = shim::market.orders[order];
+        shim::market.orders.erase(order);
+        tell(TRADE_TRANSACTION_HISTORY_ADD, 0, order, 0, 0, 0);
+    }
+    // With a deal of so many lots that is not shown yet.
+    void end(double lots) {
+        double &left = shim::market.orders[m_resting_order].real[ORDER_VOLUME_CURRENT];
+        left = std::round((left - lots) * 1e8) / 1e8;
+        finish(m_resting_order);
+    }
+
+    // What another terminal of the account did.
+    void mirror(const Trade &trade) {
+        const std::string symbol = shim::property(trade.position.text, POSITION_SYMBOL);
+        const long magic = shim::property(trade.position.whole, POSITION_MAGIC);
+        double profit = 0;
+        if (trade.opens) {
+            add(trade.ticket, trade.position, trade.lots, trade.price);
+            m_foreign.insert(trade.ticket);
+        } else {
+            profit = money(shim::market.positions[trade.ticket], trade.price);
+            shim::market.positions.erase(trade.ticket);
+        }
+        deal(symbol, trade.opens ? DEAL_ENTRY_IN : DEAL_ENTRY_OUT, trade.ticket, trade.lots, trade.price, profit, magic,
+             trade.order, trade.deal);
+        tell(TRADE_TRANSACTION_DEAL_ADD, trade.deal, trade.order, trade.ticket, trade.lots, trade.price);
+        reckon();
+    }
 
     void begin(long account, long now) {
         login = account;
@@ -120,7 +246,7 @@ public:
             double price = closing(position), sl = shim::property(position.real, POSITION_SL);
             double tp = shim::property(position.real, POSITION_TP);
             int way = shim::property(position.whole, POSITION_TYPE) == POSITION_TYPE_BUY ? 1 : -1;
-            if (shim::property(position.text, POSITION_SYMBOL) != name) continue;
+            if (shim::property(position.text, POSITION_SYMBOL) != name || m_foreign.count(ticket)) continue;
             if ((sl > 0 && way * (price - sl) <= 0) || (tp > 0 && way * (price - tp) >= 0)) closed.emplace_back(ticket, price);
         }
         for (auto &[ticket, price] : closed) close(ticket, price);
@@ -147,9 +273,11 @@ public:
         shim::Record position = shim::market.positions[ticket];
         shim::market.positions.erase(ticket);
         double lots = shim::property(position.real, POSITION_VOLUME);
+        ulong order = ++m_ticket;
         ulong made = deal(shim::property(position.text, POSITION_SYMBOL), DEAL_ENTRY_OUT, ticket, lots, price,
-                          money(position, price), shim::property(position.whole, POSITION_MAGIC));
-        tell(TRADE_TRANSACTION_DEAL_ADD, made, ++m_ticket, ticket, lots, price);
+                          money(position, price), shim::property(position.whole, POSITION_MAGIC), order);
+        tell(TRADE_TRANSACTION_DEAL_ADD, made, order, ticket, lots, price);
+        trades.push_back({false, ticket, order, made, position, lots, price});
         reckon();
     }
 
@@ -178,29 +306,55 @@ public:
         if (script.move != 0) quote(request.symbol.utf8(), tick.bid + script.move, tick.ask + script.move);
         result.retcode = script.retcode;
         result.comment = string("scripted");
-        bool filled = script.retcode == TRADE_RETCODE_DONE || script.retcode == TRADE_RETCODE_DONE_PARTIAL;
+        bool done = script.retcode == TRADE_RETCODE_DONE || script.retcode == TRADE_RETCODE_DONE_PARTIAL;
         bool placed = script.retcode == TRADE_RETCODE_PLACED;
-        if (!filled && !placed) return false;
-        if (request.position != 0) {
-            close(request.position, closing(shim::market.positions[request.position]));
+        if (request.position != 0 && close_code != 0) {
+            result.retcode = close_code;
+            if (close_code != TRADE_RETCODE_PLACED) return false;
+            m_hidden.push_back([=] { close(request.position, closing(shim::market.positions[request.position])); });
             return true;
         }
-        double lots = script.part == 1 ? request.volume : std::round(request.volume * script.part * 100) / 100;
-        double price = request.type == ORDER_TYPE_BUY ? tick.ask : tick.bid;
-        ulong order = ++m_ticket;
-        result.order = order;
-        if (lots > 0) {
-            ulong made = open(request, order, lots, price);
-            tell(TRADE_TRANSACTION_DEAL_ADD, made, order, order, lots, price);
-            if (!script.later && !placed) {
-                result.deal = made;
-                result.volume = lots;
-                result.price = price;
-            }
+        if (!done && !placed && !script.filled) return false;
+        if (request.position != 0) {
+            close(request.position, closing(shim::market.positions[request.position]));
+            return done || placed;
         }
-        tell(TRADE_TRANSACTION_HISTORY_ADD, 0, order, 0, 0, 0);
+        ulong order = ++m_ticket;
+        if (!script.nameless) result.order = order;
+        if (script.hidden) {
+            m_hidden.push_back([=] { book(order, request, script); });
+            return done || placed;
+        }
+        ulong made = book(order, request, script);
+        if (made != 0 && done && !script.later) {
+            result.deal = made;
+            result.volume = shim::property(shim::market.deals[made].real, DEAL_VOLUME);
+            result.price = shim::property(shim::market.deals[made].real, DEAL_PRICE);
+        }
         reckon();
-        return true;
+        return done || placed;
+    }
+
+private:
+    static shim::Record record(const MqlTradeRequest &request, const std::string &comment, long made_ms) {
+        shim::Record order;
+        order.whole = {{ORDER_TYPE, request.type}, {ORDER_MAGIC, (long)request.magic}, {ORDER_TIME_SETUP_MSC, made_ms}};
+        order.real = {{ORDER_VOLUME_INITIAL, request.volume}, {ORDER_VOLUME_CURRENT, request.volume}};
+        order.text = {{ORDER_SYMBOL, request.symbol.utf8()}, {ORDER_COMMENT, comment}};
+        return order;
+    }
+
+    // The order, its deal if there is any, and its end unless it rests.
+    ulong book(ulong order, const MqlTradeRequest &request, const Script &script) {
+        double lots = script.part == 1 ? request.volume : std::round(request.volume * script.part * 100) / 100;
+        shim::market.orders[order] = record(request, script.renamed ? script.comment : request.comment.utf8(), now_ms());
+        m_mute = script.mute;
+        ulong made = lots > 0 ? execute(order, request, lots, script.blind) : 0;
+        m_resting = request;
+        m_resting_order = order;
+        if (!script.rests) finish(order);
+        m_mute = false;
+        return made;
     }
 };
 

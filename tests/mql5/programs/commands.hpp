@@ -42,6 +42,11 @@ public:
         if (!json.GetInteger(0, string(name), value)) shim::fatal(std::string("the test names no integer ") + name);
         return value;
     }
+    bool flag(const char *name) const {
+        bool value = false;
+        if (!json.GetFlag(0, string(name), value)) shim::fatal(std::string("the test names no flag ") + name);
+        return value;
+    }
     std::string bytes(const char *name) const {  // as hexadecimal digits
         std::string digits = text(name).utf8(), out;
         for (size_t i = 0; i + 1 < digits.size(); i += 2) out += (char)std::stoi(digits.substr(i, 2), nullptr, 16);

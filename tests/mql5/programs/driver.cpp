@@ -1,7 +1,9 @@
 // The client and everything under it, driven by commands; see tests/mql5/driver.py.
 #include <memory>
 #include <LotBridge/Client.mqh>
+#include <LotBridge/DaemonClock.mqh>
 #include <LotBridge/LibZmqTransport.mqh>
+#include <LotBridge/Outbox.mqh>
 #include <LotBridge/ZmtpTransport.mqh>
 #include "commands.hpp"
 
@@ -11,6 +13,8 @@ namespace {
 
 std::unique_ptr<LbTransport> transport;
 std::unique_ptr<LbClient> client;
+std::unique_ptr<LbOutbox> outbox;
+LbDaemonClock daemon_clock;
 LbSizeRequest last_size;
 
 void put_reply(LbJsonWriter &out, bool done, const LbReply &reply) {
@@ -112,8 +116,10 @@ void set_up(const Arguments &in, LbJsonWriter &out) {
         if (in.has("server_key")) made->SetCurve(in.text("server_key"), in.text("public_key"), in.text("secret_key"));
         transport = std::move(made);
     }
+    outbox.reset();
     client = std::make_unique<LbClient>(transport.get(), in.text("address"), in.has("account") ? in.integer("account") : -1);
     if (in.has("deadline_ms")) client->DeadlineMs((uint)in.integer("deadline_ms"));
+    outbox = std::make_unique<LbOutbox>(client.get());
     out.FlagField(string("good"), good);
 }
 
@@ -247,6 +253,7 @@ void size(const Arguments &in, LbJsonWriter &out, bool again) {
     LbSizeAnswer answer;
     if (!again) fill_size(last_size = LbSizeRequest(), in);
     bool done = again ? client->AskAgain(last_size, answer) : client->RequestLots(last_size, answer);
+    daemon_clock.Hear(answer);
     put_reply(out, done, answer);
     put_size(out, answer);
     out.TextField(string("asked"), last_size.id);
@@ -303,7 +310,28 @@ int main() {
         put_reply(out, client->Release(in.text("reservation"), in.text("reason"), answer), answer);
         out.TextField(string("state"), answer.state);
     };
+    known["clock"] = [](const Arguments &, LbJsonWriter &out) {
+        out.FlagField(string("known"), daemon_clock.IsKnown());
+        out.IntegerField(string("now_ms"), daemon_clock.NowMs());
+    };
+    known["report"] = [](const Arguments &in, LbJsonWriter &) {  // for the next flush
+        if (in.has("ticket"))
+            outbox->Fill(in.text("reservation"), in.integer("ticket"), in.number("lots"),
+                         in.has("endless") ? DBL_MAX * 10 : in.number("price"));
+        else
+            outbox->Release(in.text("reservation"), string("as the test says"));
+    };
+    known["flush"] = [](const Arguments &, LbJsonWriter &out) {
+        size_t before = shim::printed.size();
+        outbox->Flush();
+        out.IntegerField(string("waiting"), outbox->Waiting());
+        out.IntegerField(string("sent"), client->Sent());
+        std::string lines;
+        for (; before < shim::printed.size(); before++) lines += shim::printed[before] + "\n";
+        out.TextField(string("printed"), string(lines));
+    };
     int result = commands::serve(known);
+    outbox.reset();
     client.reset();
     transport.reset();
     return result;

@@ -67,14 +67,17 @@ void ask(const Arguments &in, LbJsonWriter &out) {
     request.StopLoss(in.number("stop_loss"));
     if (in.has("take_profit")) request.take_profit.Set(in.number("take_profit"));
     if (in.has("confidence")) request.confidence.Set(in.number("confidence"));
+    if (in.has("entry")) request.entry.Set(in.number("entry"));
     if (in.has("max_lots")) request.max_lots.Set(in.number("max_lots"));
     if (in.has("magic")) request.magic.Set((double)in.integer("magic"));
     line->Client()->RequestLots(request, answer);
     guard->Hear(answer);
     out.TextField(string("status"), answer.status);
     out.TextField(string("code"), answer.code);
+    out.TextField(string("message"), answer.message);
     out.NumberField(string("lots"), answer.lots);
     out.TextField(string("reservation"), answer.reservation);
+    out.NumberField(string("entry"), answer.entry);
     out.NumberField(string("worst_case"), answer.risk_worst_case);
 }
 
@@ -91,6 +94,9 @@ void make_answer(const Arguments &in, LbJsonWriter &) {
     answer.reservation = in.has("reservation") ? in.text("reservation") : string("r1");
     answer.server_ms = (long)(shim::watch.utc_us() / 1000);
     answer.expires_ms = answer.server_ms + (in.has("expires_in") ? in.integer("expires_in") : 30000);
+    answer.asked_us = GetMicrosecondCount();
+    if (in.has("order")) request.order = in.text("order");
+    answer.entry = in.has("entry") ? in.number("entry") : request.side == string("buy") ? 1.1001 : 1.1;
     answer.stop_loss = in.has("stop_loss") ? in.number("stop_loss") : 1.095;
     answer.take_profit = in.has("take_profit") ? in.number("take_profit") : 1.11;
     guard = std::make_unique<LbGuard>();
@@ -100,6 +106,36 @@ void make_answer(const Arguments &in, LbJsonWriter &) {
 void look(const Arguments &in, LbJsonWriter &out) {
     out.NumberField(string("lots"), guard->Lots(request, answer, in.has("symbol") ? in.text("symbol") : string("EURUSD")));
     out.TextField(string("fault"), guard->Fault());
+    out.IntegerField(string("room"), guard->RoomPoints());
+}
+
+void put_trade(LbJsonWriter &out, const broker::Trade &trade) {
+    out.BeginObject();
+    out.FlagField(string("opens"), trade.opens);
+    out.IntegerField(string("ticket"), (long)trade.ticket);
+    out.IntegerField(string("order"), (long)trade.order);
+    out.IntegerField(string("deal"), (long)trade.deal);
+    out.NumberField(string("lots"), trade.lots);
+    out.NumberField(string("price"), trade.price);
+    out.IntegerField(string("side"), shim::property(trade.position.whole, POSITION_TYPE));
+    out.IntegerField(string("magic"), shim::property(trade.position.whole, POSITION_MAGIC));
+    out.IntegerField(string("time_msc"), shim::property(trade.position.whole, POSITION_TIME_MSC));
+    out.NumberField(string("sl"), shim::property(trade.position.real, POSITION_SL));
+    out.NumberField(string("tp"), shim::property(trade.position.real, POSITION_TP));
+    out.TextField(string("symbol"), string(shim::property(trade.position.text, POSITION_SYMBOL)));
+    out.EndObject();
+}
+
+void mirror(const Arguments &in, LbJsonWriter &out) {
+    broker::Trade trade{in.flag("opens"), (ulong)in.integer("ticket"), (ulong)in.integer("order"),
+                        (ulong)in.integer("deal"), {}, in.number("lots"), in.number("price")};
+    trade.position.whole = {{POSITION_TYPE, in.integer("side")}, {POSITION_MAGIC, in.integer("magic")},
+                            {POSITION_TIME_MSC, in.integer("time_msc")}};
+    trade.position.real = {{POSITION_SL, in.number("sl")}, {POSITION_TP, in.number("tp")}};
+    trade.position.text = {{POSITION_SYMBOL, in.text("symbol").utf8()}};
+    house.mirror(trade);
+    deliver();
+    put_book(out);
 }
 
 }  // namespace
@@ -108,7 +144,10 @@ int main() {
     std::map<std::string, commands::Command> known;
     known["begin"] = [](const Arguments &in, LbJsonWriter &) {
         house.begin(in.integer("login"), in.integer("now_ms"));
-        if (in.has("chart")) shim::program.chart = in.integer("chart");
+        if (in.has("chart")) {
+            shim::program.chart = in.integer("chart");
+            house.number_from(1000000 * (ulong)shim::program.chart);
+        }
         house.add("EURUSD");
         house.pay(in.has("deposit") ? in.number("deposit") : 100000.0, in.has("days") ? in.integer("days") : 30);
     };
@@ -163,6 +202,13 @@ int main() {
         else if (what == "execution") data.whole[SYMBOL_TRADE_EXEMODE] = (long)value;
         else if (what == "allowed") shim::program.terminal[TERMINAL_TRADE_ALLOWED] = (long)value;
         else if (what == "connected") shim::program.terminal[TERMINAL_CONNECTED] = (long)value;
+        else if (what == "tick") {
+            data.real[SYMBOL_TRADE_TICK_SIZE] = value;
+            for (int each : {SYMBOL_TRADE_TICK_VALUE, SYMBOL_TRADE_TICK_VALUE_PROFIT, SYMBOL_TRADE_TICK_VALUE_LOSS})
+                data.real[each] = value * 100000;
+        }
+        else if (what == "closes") house.close_code = (uint)value;
+        else if (what == "account") shim::market.account_integer[ACCOUNT_MARGIN_MODE] = (long)value;
         else if (what == "tester") shim::program.mql[MQL_TESTER] = (long)value;
         else shim::fatal("nothing to set: " + what);
     };
@@ -172,6 +218,13 @@ int main() {
         if (in.has("part")) script.part = in.number("part");
         if (in.has("move")) script.move = in.number("move");
         script.later = in.has("later");
+        script.filled = in.has("filled");
+        script.nameless = in.has("nameless");
+        script.mute = in.has("mute");
+        script.rests = in.has("rests");
+        script.hidden = in.has("hidden");
+        script.blind = in.has("blind");
+        if (in.has("comment")) script.renamed = true, script.comment = in.text("comment").utf8();
         house.scripts.push_back(script);
     };
     known["open"] = [](const Arguments &, LbJsonWriter &out) {
@@ -180,9 +233,55 @@ int main() {
         deliver();
         out.IntegerField(string("waiting"), executor->Waiting());
         out.IntegerField(string("filling"), house.requests.empty() ? -1 : (long)house.requests.back().type_filling);
-        out.TextField(string("comment"), house.requests.empty() ? string() : house.requests.back().comment);
+        const MqlTradeRequest sent = house.requests.empty() ? MqlTradeRequest() : house.requests.back();
+        out.TextField(string("comment"), sent.comment);
+        out.NumberField(string("sl"), sent.sl);
+        out.NumberField(string("tp"), sent.tp);
+        out.IntegerField(string("deviation"), (long)sent.deviation);
         put_book(out);
     };
+    known["show"] = [](const Arguments &, LbJsonWriter &out) {
+        house.show();
+        put_book(out);
+    };
+    known["fill"] = [](const Arguments &in, LbJsonWriter &out) {
+        house.fill(in.number("lots"));
+        deliver();
+        put_book(out);
+    };
+    known["end"] = [](const Arguments &, LbJsonWriter &out) {
+        house.end();
+        deliver();
+        put_book(out);
+    };
+    known["early end"] = [](const Arguments &in, LbJsonWriter &out) {  // before the deal of so many lots is shown
+        house.end(in.number("lots"));
+        deliver();
+        put_book(out);
+    };
+    known["stranger"] = [](const Arguments &in, LbJsonWriter &) {
+        MqlTradeRequest made;
+        made.symbol = in.text("symbol");
+        made.magic = (ulong)in.integer("magic");
+        made.type = (ENUM_ORDER_TYPE)in.integer("side");
+        made.volume = in.number("lots");
+        made.comment = in.text("comment");
+        house.stranger(made, in.has("age_ms") ? in.integer("age_ms") : 0);
+    };
+    known["sent"] = [](const Arguments &, LbJsonWriter &out) {  // the last order that was to open something
+        string comment;
+        for (const MqlTradeRequest &sent : house.requests)
+            if (sent.position == 0) comment = sent.comment;
+        out.TextField(string("comment"), comment);
+    };
+    known["made"] = [](const Arguments &, LbJsonWriter &out) {
+        out.Key(string("trades"));
+        out.BeginArray();
+        for (const broker::Trade &trade : house.trades) put_trade(out, trade);
+        out.EndArray();
+        house.trades.clear();
+    };
+    known["mirror"] = mirror;
     known["close"] = [](const Arguments &, LbJsonWriter &out) {
         while (!shim::market.positions.empty()) executor->Close(shim::market.positions.begin()->first);
         deliver();
@@ -203,6 +302,8 @@ int main() {
         InpFast = 3;
         InpSlow = 8;
         InpAtrBars = 5;
+        if (in.has("reward")) InpReward = in.number("reward");
+        if (in.has("stop_atrs")) InpStopAtrs = in.number("stop_atrs");
         if (in.has("tester_risk")) InpTesterRisk = in.number("tester_risk");
         out.IntegerField(string("result"), OnInit());
         out.IntegerField(string("timer_ms"), shim::program.timer_ms);

@@ -52,7 +52,8 @@ enum ENUM_TRADE_TRANSACTION_TYPE {
     TRADE_TRANSACTION_HISTORY_ADD, TRADE_TRANSACTION_HISTORY_UPDATE, TRADE_TRANSACTION_HISTORY_DELETE,
     TRADE_TRANSACTION_POSITION, TRADE_TRANSACTION_REQUEST
 };
-enum ENUM_DEAL_TYPE { DEAL_TYPE_BUY, DEAL_TYPE_SELL, DEAL_TYPE_BALANCE };
+enum ENUM_DEAL_TYPE { DEAL_TYPE_BUY, DEAL_TYPE_SELL, DEAL_TYPE_BALANCE, DEAL_TYPE_CREDIT };
+enum ENUM_SERIES_INFO_INTEGER { SERIES_SYNCHRONIZED = 1 };
 enum ENUM_DEAL_ENTRY { DEAL_ENTRY_IN, DEAL_ENTRY_OUT, DEAL_ENTRY_INOUT, DEAL_ENTRY_OUT_BY };
 enum ENUM_ORDER_STATE { ORDER_STATE_STARTED };
 enum ENUM_POSITION_TYPE { POSITION_TYPE_BUY, POSITION_TYPE_SELL };
@@ -65,8 +66,10 @@ enum ENUM_POSITION_PROPERTY_DOUBLE {
 };
 enum ENUM_POSITION_PROPERTY_STRING { POSITION_SYMBOL = 1, POSITION_COMMENT };
 enum ENUM_ORDER_PROPERTY_INTEGER { ORDER_TICKET = 1, ORDER_TYPE, ORDER_MAGIC, ORDER_TIME_SETUP_MSC };
-enum ENUM_ORDER_PROPERTY_DOUBLE { ORDER_VOLUME_CURRENT = 1, ORDER_PRICE_OPEN, ORDER_SL, ORDER_TP };
-enum ENUM_ORDER_PROPERTY_STRING { ORDER_SYMBOL = 1 };
+enum ENUM_ORDER_PROPERTY_DOUBLE {
+    ORDER_VOLUME_CURRENT = 1, ORDER_PRICE_OPEN, ORDER_SL, ORDER_TP, ORDER_VOLUME_INITIAL
+};
+enum ENUM_ORDER_PROPERTY_STRING { ORDER_SYMBOL = 1, ORDER_COMMENT };
 enum ENUM_DEAL_PROPERTY_INTEGER { DEAL_TIME_MSC = 1, DEAL_ENTRY, DEAL_POSITION_ID, DEAL_MAGIC, DEAL_ORDER, DEAL_TYPE };
 enum ENUM_DEAL_PROPERTY_DOUBLE { DEAL_VOLUME = 1, DEAL_PRICE, DEAL_PROFIT, DEAL_SWAP, DEAL_COMMISSION, DEAL_FEE };
 enum ENUM_DEAL_PROPERTY_STRING { DEAL_SYMBOL = 1 };
@@ -78,10 +81,31 @@ enum ENUM_DEAL_PROPERTY_STRING { DEAL_SYMBOL = 1 };
 #define TRADE_RETCODE_DONE_PARTIAL 10010
 #define TRADE_RETCODE_ERROR 10011
 #define TRADE_RETCODE_TIMEOUT 10012
+#define TRADE_RETCODE_INVALID 10013
+#define TRADE_RETCODE_INVALID_VOLUME 10014
+#define TRADE_RETCODE_INVALID_PRICE 10015
+#define TRADE_RETCODE_INVALID_STOPS 10016
+#define TRADE_RETCODE_TRADE_DISABLED 10017
+#define TRADE_RETCODE_MARKET_CLOSED 10018
 #define TRADE_RETCODE_NO_MONEY 10019
 #define TRADE_RETCODE_PRICE_CHANGED 10020
 #define TRADE_RETCODE_PRICE_OFF 10021
+#define TRADE_RETCODE_INVALID_EXPIRATION 10022
+#define TRADE_RETCODE_TOO_MANY_REQUESTS 10024
+#define TRADE_RETCODE_SERVER_DISABLES_AT 10026
+#define TRADE_RETCODE_CLIENT_DISABLES_AT 10027
+#define TRADE_RETCODE_INVALID_FILL 10030
 #define TRADE_RETCODE_CONNECTION 10031
+#define TRADE_RETCODE_ONLY_REAL 10032
+#define TRADE_RETCODE_LIMIT_ORDERS 10033
+#define TRADE_RETCODE_LIMIT_VOLUME 10034
+#define TRADE_RETCODE_INVALID_ORDER 10035
+#define TRADE_RETCODE_LIMIT_POSITIONS 10040
+#define TRADE_RETCODE_LONG_ONLY 10042
+#define TRADE_RETCODE_SHORT_ONLY 10043
+#define TRADE_RETCODE_CLOSE_ONLY 10044
+#define TRADE_RETCODE_FIFO_CLOSE 10045
+#define TRADE_RETCODE_HEDGE_PROHIBITED 10046
 
 struct MqlTick {
     datetime time = 0;
@@ -150,6 +174,10 @@ struct SymbolData : Record {
     MqlTick tick;
     double margin_rate_buy = 1, margin_rate_sell = 1;
     std::vector<Session> sessions;
+    // In Market Watch: others have no ticks.
+    bool watched = true;
+    // Whether the terminal has loaded the bars; until then it shows what it has.
+    bool synchronized = true;
     // Oldest first; the last one is unfinished.
     std::map<int, std::vector<MqlRates>> bars;
 };
@@ -162,10 +190,14 @@ struct Market {
     std::map<int, std::string> account_text;
     std::map<std::string, SymbolData> symbols;
     // By ticket. What is selected last is what the property functions tell of.
-    std::map<ulong, Record> positions, orders, deals;
+    std::map<ulong, Record> positions, orders, deals, past_orders;
     ulong position = 0, order = 0;
-    std::vector<ulong> history;
+    std::vector<ulong> history, order_history;
     bool history_fails = false;
+    // Called when a tick is read: the terminal goes on while a program looks.
+    std::function<void()> meanwhile;
+    // Deals that are in history and cannot be read.
+    std::map<ulong, bool> unreadable;
     // OrderSend as the test has it; without one nothing may be sent.
     std::function<bool(const MqlTradeRequest &, MqlTradeResult &)> send;
     // Margin of one lot as a part of its value; below 0: OrderCalcMargin fails.
@@ -210,11 +242,19 @@ inline long AccountInfoInteger(int property) { return shim::market.account_integ
 inline double AccountInfoDouble(int property) { return shim::market.account_double[property]; }
 inline string AccountInfoString(int property) { return string(shim::market.account_text[property]); }
 
-inline bool SymbolSelect(const string &name, bool) { return shim::market.has(name.utf8()); }
-inline int SymbolsTotal(bool) { return (int)shim::market.symbols.size(); }
-inline string SymbolName(int at, bool) {
-    if (at < 0 || at >= (int)shim::market.symbols.size()) return string();
-    return string(std::next(shim::market.symbols.begin(), at)->first);
+inline bool SymbolSelect(const string &name, bool watched) {
+    if (shim::market.has(name.utf8())) shim::market.of(name.utf8()).watched = watched;
+    return shim::market.has(name.utf8());
+}
+inline int SymbolsTotal(bool watched) {
+    int total = 0;
+    for (auto &[name, symbol] : shim::market.symbols) total += symbol.watched || !watched;
+    return total;
+}
+inline string SymbolName(int at, bool watched) {
+    for (auto &[name, symbol] : shim::market.symbols)
+        if ((symbol.watched || !watched) && at-- == 0) return string(name);
+    return string();
 }
 inline long SymbolInfoInteger(const string &name, ENUM_SYMBOL_INFO_INTEGER what) {
     return shim::property(shim::market.of(name.utf8()).whole, what);
@@ -226,7 +266,8 @@ inline string SymbolInfoString(const string &name, ENUM_SYMBOL_INFO_STRING what)
     return string(shim::property(shim::market.of(name.utf8()).text, what));
 }
 inline bool SymbolInfoTick(const string &name, MqlTick &tick) {
-    if (!shim::market.has(name.utf8())) return false;
+    if (!shim::market.has(name.utf8()) || !shim::market.of(name.utf8()).watched) return false;
+    if (shim::market.meanwhile) shim::market.meanwhile();
     tick = shim::market.of(name.utf8()).tick;
     return tick.time_msc > 0;
 }
@@ -245,6 +286,9 @@ inline bool SymbolInfoSessionTrade(const string &name, ENUM_DAY_OF_WEEK day, uin
     return false;
 }
 
+inline long SeriesInfoInteger(const string &symbol, ENUM_TIMEFRAMES, ENUM_SERIES_INFO_INTEGER) {
+    return shim::market.of(symbol.utf8()).synchronized;
+}
 inline int Bars(const string &symbol, ENUM_TIMEFRAMES timeframe) { return (int)shim::series(symbol, timeframe).size(); }
 inline datetime iTime(const string &symbol, ENUM_TIMEFRAMES timeframe, int shift) {
     const auto &bars = shim::series(symbol, timeframe);
@@ -301,16 +345,21 @@ inline string OrderGetString(ENUM_ORDER_PROPERTY_STRING what) {
 
 inline bool HistorySelect(datetime from, datetime to) {
     shim::market.history.clear();
+    shim::market.order_history.clear();
     if (shim::market.history_fails) return false;
     for (const auto &[ticket, deal] : shim::market.deals) {
         long at = shim::property(deal.whole, DEAL_TIME_MSC) / 1000;
         if (at >= from && at <= to) shim::market.history.push_back(ticket);
     }
+    for (const auto &[ticket, order] : shim::market.past_orders) {
+        long at = shim::property(order.whole, ORDER_TIME_SETUP_MSC) / 1000;
+        if (at >= from && at <= to) shim::market.order_history.push_back(ticket);
+    }
     return true;
 }
 inline bool HistoryDealSelect(ulong ticket) {
     shim::market.history.clear();
-    if (shim::market.deals.count(ticket) == 0) return false;
+    if (shim::market.deals.count(ticket) == 0 || shim::market.unreadable.count(ticket) > 0) return false;
     shim::market.history.push_back(ticket);
     return true;
 }
@@ -331,6 +380,31 @@ inline double HistoryDealGetDouble(ulong ticket, ENUM_DEAL_PROPERTY_DOUBLE what)
 }
 inline string HistoryDealGetString(ulong ticket, ENUM_DEAL_PROPERTY_STRING what) {
     return string(shim::property(shim_deal(ticket).text, what));
+}
+
+inline bool HistoryOrderSelect(ulong ticket) {
+    shim::market.order_history.clear();
+    if (shim::market.past_orders.count(ticket) == 0) return false;
+    shim::market.order_history.push_back(ticket);
+    return true;
+}
+inline int HistoryOrdersTotal() { return (int)shim::market.order_history.size(); }
+inline ulong HistoryOrderGetTicket(int index) {
+    return index < 0 || index >= HistoryOrdersTotal() ? 0 : shim::market.order_history[(size_t)index];
+}
+inline const shim::Record &shim_order(ulong ticket) {
+    const auto &known = shim::market.order_history;
+    if (std::find(known.begin(), known.end(), ticket) == known.end()) shim::fatal("an order that is not selected");
+    return shim::selected(shim::market.past_orders, ticket);
+}
+inline long HistoryOrderGetInteger(ulong ticket, ENUM_ORDER_PROPERTY_INTEGER what) {
+    return shim::property(shim_order(ticket).whole, what);
+}
+inline double HistoryOrderGetDouble(ulong ticket, ENUM_ORDER_PROPERTY_DOUBLE what) {
+    return shim::property(shim_order(ticket).real, what);
+}
+inline string HistoryOrderGetString(ulong ticket, ENUM_ORDER_PROPERTY_STRING what) {
+    return string(shim::property(shim_order(ticket).text, what));
 }
 
 // Forex with the account currency as profit currency.

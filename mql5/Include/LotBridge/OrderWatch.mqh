@@ -1,0 +1,53 @@
+// The orders that are still worked on, or of which nobody knows yet what became of them.
+#ifndef LOTBRIDGE_ORDER_WATCH_MQH
+#define LOTBRIDGE_ORDER_WATCH_MQH
+#property strict
+#include <LotBridge/WatchedOrder.mqh>
+
+#define LB_WATCHED_MOST 32
+
+class LbOrderWatch {
+private:
+   LbWatchedOrder *m_under_way[];
+   // Every order that was ever watched: a search must not take it for another's.
+   LbTicketSet     m_known;
+
+   void Drop(const int at) {
+      int last = ArraySize(m_under_way) - 1;
+      delete m_under_way[at];
+      for(int i = at; i < last; i++)
+         m_under_way[i] = m_under_way[i + 1];
+      ArrayResize(m_under_way, last);
+   }
+
+public:
+   ~LbOrderWatch() {
+      while(ArraySize(m_under_way) > 0)
+         Drop(ArraySize(m_under_way) - 1);
+   }
+
+   int Count() const { return ArraySize(m_under_way); }
+
+   // Watch an order that was sent; 0 is an order whose ticket the result did not name. The outbox stays the caller's.
+   void Add(LbOutbox *outbox, const string reservation, const ulong order, const MqlTradeRequest &sent,
+            const long since_ms) {
+      if(ArraySize(m_under_way) >= LB_WATCHED_MOST) {
+         Print("LotBridge: too many orders are under way; the oldest is left to the daemon");
+         Drop(0);
+      }
+      m_known.Add(order);
+      int count = ArraySize(m_under_way);
+      ArrayResize(m_under_way, count + 1, 8);
+      m_under_way[count] = new LbWatchedOrder(outbox, reservation, order, sent, since_ms);
+      Poll();
+   }
+
+   // Transactions may get lost or come late: look every second, and whenever one comes.
+   void Poll() {
+      for(int i = ArraySize(m_under_way) - 1; i >= 0; i--)
+         if(m_under_way[i].Update(m_known))
+            Drop(i);
+   }
+};
+
+#endif
