@@ -9,8 +9,10 @@ from bridge.terminal.feed_clock import in_range, measured_offset_ms
 from bridge.terminal.mt5.asks import AskOffset, AskProbe, Offset, Probe, SymbolProbe
 from bridge.terminal.mt5.configure import mt5_config
 from bridge.terminal.mt5.dialogue import Dialogue, DialogueError
+from bridge.terminal.mt5.margin import pairs_of, plain_spec, rate_from
 from bridge.terminal.mt5.remedies import remedy_of
 from sizing.money import apart
+from sizing.snapshot import Quote
 
 WATCH_S = 15.0
 """How long to wait for ticks that tell the broker's clock."""
@@ -92,6 +94,7 @@ def _symbols(account: AccountSettings, probe: Probe) -> Iterator[Finding]:
         remedy = "Their tick size, point or volumes are 0 or contradict each other: ask the broker."
         yield Finding("figures", FAILED, f"unusable for {_named(broken)}", remedy)
     yield from _money(matched, account.policy.money.mismatch_pct)
+    yield from _margin(matched, probe, account.policy.money.mismatch_pct)
 
 
 def _money(symbols: list[SymbolProbe], mismatch_pct: float) -> Iterator[Finding]:
@@ -123,6 +126,43 @@ def _difference(symbol: SymbolProbe, mismatch_pct: float) -> str | None:
                     f"{symbol.name}: {name} makes {ours:.2f} of a {check.side}, OrderCalcProfit {abs(check.profit):.2f}"
                 )
     return None
+
+
+def _margin(symbols: list[SymbolProbe], probe: Probe, mismatch_pct: float) -> Iterator[Finding]:
+    """Margins out of proportion, and rates that are taken from the very margin that they are meant to check."""
+    seen = [margin for each in symbols for margin in each.margins]
+    tiered = [
+        f"{each.symbol} {each.side}: {each.one_lot:.2f} for one lot, {each.worst:.2f} a lot at {each.where}"
+        for each in seen
+        if apart(each.one_lot, each.worst) * 100 > mismatch_pct
+    ]
+    if tiered:
+        remedy = "Such symbols are refused (money_mismatch): one margin rate does not fit every size of a position."
+        yield Finding("margin", FAILED, "; ".join(tiered[:_LISTED]), remedy)
+    derived, unknown = _margin_rates(symbols, probe)
+    if derived:
+        remedy = "Compare them with the symbols' specifications in the terminal: nothing else confirms them."
+        yield Finding("margin", WARNING, f"rates derived from OrderCalcMargin: {_named(derived)}", remedy)
+    if unknown:
+        remedy = "Show the pairs that convert to the account's currency in Market Watch; else ask the broker."
+        yield Finding("margin", WARNING, f"cannot be computed for {_named(unknown)}", remedy)
+    if seen and not (tiered or derived or unknown):
+        yield Finding("margin", OK, "agrees with OrderCalcMargin at several volumes and prices, all rates 1")
+
+
+def _margin_rates(symbols: list[SymbolProbe], probe: Probe) -> tuple[list[str], list[str]]:
+    """Rates that are not 1, in words, and the sides whose rate cannot be told."""
+    specs = {each.name: plain_spec(each.info) for each in probe.symbols if each.info is not None}
+    quotes = {each.name: Quote(each.quote.bid, each.quote.ask, 0) for each in probe.symbols if each.quote is not None}
+    pairs, account = pairs_of(specs.values()), probe.account
+    derived, unknown = [], []
+    for seen in (margin for each in symbols for margin in each.margins):
+        rate = rate_from(specs[seen.symbol], seen, account.leverage, account.currency, pairs, quotes.get)
+        if rate is None:
+            unknown.append(f"{seen.symbol} {seen.side}")
+        elif rate != 1.0:
+            derived.append(f"{seen.symbol} {seen.side} {rate:.4g}")
+    return derived, unknown
 
 
 def _named(names: list[str]) -> str:

@@ -1,5 +1,6 @@
 """What no table can know alone: sections that must fit each other, accounts side by side, files that must be."""
 
+import ntpath
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,7 +24,11 @@ def bridge_faults(
     entries: Mapping[int, AccountEntry],
 ) -> list[Fault]:
     """Contradictions within `bridge.toml`. A section of None is wrong already and is not looked at."""
-    faults = [*_login_faults(source, entries), *_terminal_faults(source, entries), *_path_faults(source, entries)]
+    faults = [
+        *_login_faults(source, entries),
+        *_terminal_faults(source, entries),
+        *_path_faults(source, folder, entries),
+    ]
     if server is not None:
         faults += _clock_faults(source, server, entries)
     if server is not None and auth is not None:
@@ -105,16 +110,17 @@ def _terminal_faults(source: Source, entries: Mapping[int, AccountEntry]) -> lis
     return [source.fault(("accounts", other, "terminal"), problem)]
 
 
-def _path_faults(source: Source, entries: Mapping[int, AccountEntry]) -> list[Fault]:
+def _path_faults(source: Source, folder: Path, entries: Mapping[int, AccountEntry]) -> list[Fault]:
     faults = []
     first: dict[str, int] = {}
     for index, entry in entries.items():
         if entry.terminal != "mt5" or entry.path is None:
             continue
-        place = str(entry.path).replace("\\", "/").casefold()
+        # A Windows path, whatever system reads it: in any case, with either slash, over detours.
+        place = ntpath.normcase(ntpath.normpath(str(folder / entry.path))).casefold()
         if place in first:
             problem = (
-                f"stands already in accounts[{first[place]}]; a terminal shows one account, "
+                f"is the same file as accounts[{first[place]}].path; a terminal shows one account, "
                 "so install another one for this account"
             )
             faults.append(source.fault(("accounts", index, "path"), problem))

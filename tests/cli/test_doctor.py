@@ -49,7 +49,29 @@ def test_healthy_terminal_has_nothing_to_do(run: Run, fake: FakeTerminal, tmp_pa
     assert "EURUSD, USDJPY" in found["symbols"]["text"]
     assert set(found) == {
         "terminal", "account", "connection", "trading", "algo trading", "broker's clock", "symbols", "tick values",
+        "margin",
     }  # fmt: skip
+
+
+def test_margin_rates_that_nothing_confirms_are_told(
+    run: Run, fake: FakeTerminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor_mt5.look_at_terminal, "__defaults__", (0.5,))
+    fake.margin = lambda margin, _volume, _price: margin * 0.25
+    code, found = findings(run, mt5_folder(tmp_path, fake))
+    assert code == 0
+    assert found["margin"]["state"] == "warning"
+    assert "EURUSD buy 0.25" in found["margin"]["text"]
+
+
+def test_margin_tiers_are_told(run: Run, fake: FakeTerminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_mt5.look_at_terminal, "__defaults__", (0.5,))
+    fake.margin = lambda margin, volume, _price: margin * (2 if volume > 20 else 1)
+    code, found = findings(run, mt5_folder(tmp_path, fake))
+    assert code == 1
+    assert found["margin"]["state"] == "failed"
+    assert "EURUSD buy:" in found["margin"]["text"]
+    assert "at 50 lots" in found["margin"]["text"]
 
 
 def test_page_for_people_names_state_and_remedy(run: Run, fake: FakeTerminal, tmp_path: Path) -> None:
@@ -79,6 +101,7 @@ def test_everything_that_is_wrong_is_found_at_once(
     assert states == {
         "terminal": "ok", "account": "ok", "connection": "failed", "trading": "failed", "algo trading": "failed",
         "broker's clock": "warning", "symbols": "failed", "figures": "failed", "tick values": "failed",
+        "margin": "ok",
     }  # fmt: skip
     assert "NOPE" in found["symbols"]["text"]
     assert "EURUSD: trade_tick_value_loss" in found["tick values"]["text"]

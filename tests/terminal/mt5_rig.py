@@ -58,7 +58,7 @@ def make_config(fake: FakeTerminal, **over: Any) -> Config:
     """A quick child for the fake terminal, with one symbol out of Market Watch unless told otherwise."""
     values = {
         "login": fake.broker.login, "path": str(fake.path), "server": SERVER, "timeframes": ("M1", "H1"),
-        "round_ms": 20, "proof_s": 0.0,
+        "round_ms": 20, "proof_s": 0.0, "proof_ticks": 2,
     }  # fmt: skip
     return Config(**{**values, **over})
 

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import signal
 import sys
 import time
@@ -16,11 +17,15 @@ import bridge
 from bridge.terminal.base import Execution
 from bridge.terminal.mt5 import bars as bars_module
 from bridge.terminal.mt5 import calls as calls_module
+from bridge.terminal.mt5 import terminal as terminal_module
 from bridge.terminal.mt5.backoff import Backoff
 from bridge.terminal.mt5.calls import READS
 from bridge.terminal.mt5.remedies import REMEDIES, remedy_of
-from sizing.snapshot import Deal, PendingOrder
+from sizing.money import check_disagrees
+from sizing.snapshot import Conversion, Deal, PendingOrder
 from tests.builders import NOW_MS, make_bars, make_broker, make_symbol
+from tests.docs.pages import OPERATIONS, text
+from tests.docs.wire import tables_of
 from tests.terminal.mt5_rig import PACKAGES, Mt5Rig
 
 SECOND = 1_000
@@ -61,14 +66,23 @@ def again(rig: Mt5Rig, now_ms: int) -> None:
 
 
 def test_no_code_refers_to_a_call_that_trades() -> None:
-    trading = {"order_send", "order_check", "Buy", "Sell", "Close", "_RawOrder"}
-    for path in (*Path(bridge.__file__).parent.rglob("*.py"), *Path(bridge.__file__).parents[1].glob("sizing/**/*.py")):
+    """Buy, Sell and Close are words that others may use: they trade only where the package is at hand."""
+    trading, words = {"order_send", "order_check", "_RawOrder"}, {"Buy", "Sell", "Close"}
+    folder, holders = Path(bridge.__file__).parent, set()
+    for path in (*folder.rglob("*.py"), *folder.parent.glob("sizing/**/*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        names |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
         texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-        assert not trading & (names | {text for text in texts if isinstance(text, str)}), path
-    assert not READS & trading
+        names |= {text for text in texts if isinstance(text, str)}
+        assert not trading & names, path
+        assert not words & names or folder / "terminal" not in path.parents, path
+        if "MetaTrader5" in names:
+            holders.add(path)
+    assert holders == {Path(calls_module.__file__)}, "the package is loaded in one place"
+    assert not READS & (trading | words)
 
 
 def test_a_call_that_is_not_among_those_that_read_is_refused() -> None:
@@ -89,21 +103,54 @@ def test_whole_session_makes_reading_calls_only(make: Make) -> None:
 # Attaching -----------------------------------------------------------------------------------------------------------
 
 
-def test_initialize_names_path_login_server_and_password(make: Make) -> None:
+def test_terminal_that_shows_the_account_is_not_logged_in_again(make: Make) -> None:
     rig = make(password="secret", portable=True)  # noqa: S106 - no real one
     rig.tick(NOW_MS + SECOND)
     arguments, named = rig.fake.asked["initialize"]
     assert arguments == [str(rig.fake.path)]
-    assert named == {"login": rig.live.login, "password": "secret", "server": "Fake-Demo", "portable": True}
+    assert named == {"login": 0, "password": "", "server": "", "portable": True}
+    assert rig.fake.calls["initialize"] == 1
     (told,) = rig.told("terminal_attached")
     assert told["build"] == 5200
+
+
+def test_terminal_of_another_account_is_logged_in_where_a_password_says_so(make: Make) -> None:
+    rig = make(password="secret", portable=True)  # noqa: S106 - no real one
+    rig.fake.over["account"] = {"login": 999}
+    rig.tick(NOW_MS + SECOND)
+    arguments, named = rig.fake.asked["initialize"]
+    assert arguments == [str(rig.fake.path)]
+    assert named == {"login": rig.live.login, "password": "secret", "server": "Fake-Demo", "portable": True}
+    assert rig.live.connected(NOW_MS + SECOND)
     assert "secret" not in repr(rig.events)
 
 
-def test_password_that_is_not_given_is_not_passed(make: Make) -> None:
+def test_terminal_of_another_account_keeps_it_where_no_password_is_configured(make: Make) -> None:
     rig = make()
+    rig.fake.over["account"] = {"login": 999}
+    assert "shows account 999" in lost(rig, NOW_MS)["problem"]
+    assert rig.fake.over["account"] == {"login": 999}
+
+
+@pytest.mark.parametrize("shown", [{"login": 0}, None])
+def test_terminal_without_an_account_is_logged_in_with_the_saved_password(make: Make, shown: Any) -> None:
+    rig = make()
+    rig.fake.over["account"] = shown or {}
+    if shown is None:
+        rig.fake.once["initialize"] = [{"value": False, "error": [-6, "Terminal: Authorization failed"]}]
     rig.tick(NOW_MS + SECOND)
-    assert rig.fake.asked["initialize"][1]["password"] == ""
+    named = rig.fake.asked["initialize"][1]
+    assert named == {"login": rig.live.login, "password": "", "server": "Fake-Demo", "portable": False}
+    assert rig.live.connected(NOW_MS + SECOND)
+
+
+def test_other_terminal_than_the_configured_one_is_never_taken(make: Make, tmp_path: Path) -> None:
+    rig = make()
+    rig.fake.over["terminal"] = {"path": str(tmp_path)}
+    told = lost(rig, NOW_MS)
+    assert f"the terminal in {tmp_path} answered" in told["problem"]
+    assert "path" in told["remedy"]
+    assert rig.live.account() is None
 
 
 @pytest.mark.parametrize(
@@ -222,6 +269,16 @@ def test_child_that_dies_is_missed_and_started_again(make: Make) -> None:
     assert rig.live.problem is None
 
 
+def test_last_words_of_a_child_reach_the_log(make: Make) -> None:
+    rig = make()
+    rig.tick(NOW_MS + SECOND)
+    rig.fake.once["account_info"] = [{"do": "die", "says": "x" * 200_000 + "\nfirst line\n  heap corrupted\n"}]
+    problem = lost(rig, NOW_MS + SECOND)["problem"]
+    assert "exit code 77" in problem
+    assert problem.endswith("first line | heap corrupted")
+    assert len(problem) < 3_000
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_child_killed_from_outside_is_missed(make: Make) -> None:
     rig = make()
@@ -336,6 +393,149 @@ def test_order_that_is_gone_between_two_calls_only_is_not_missed(make: Make) -> 
         assert not rig.fake.once["orders_get"]
 
 
+def orders_that_move(rig: Mt5Rig) -> list[dict[str, Any]]:
+    """Answers of which no two in a row agree, and none with what is open, for many rounds."""
+    (row,) = rig.fake._picture["orders"]
+    moved = [{**row, "volume_current": volume} for volume in (0.1, 0.2)]
+    return [{"value": [moved[i % 2]], "error": [1, "Success"]} for i in range(20_000)]
+
+
+def test_book_that_never_stands_still_is_not_told(make: Make) -> None:
+    rig = make(settle_s=1e9)
+    assert isinstance(rig.broker.pending_order("USDJPY", "sell", "stop", 0.3, price=149.0), PendingOrder)
+    rig.tick(NOW_MS + SECOND)
+    before = rig.live.account()
+    assert before is not None
+    rig.fake.once["orders_get"] = orders_that_move(rig)
+    rig.tick(NOW_MS + 2 * SECOND)  # a round that had begun before may still tell its book
+    rig.tick(NOW_MS + 5 * SECOND)
+    report = rig.live.account()
+    assert report is not None
+    assert [order.volume_current for order in report.orders] == [0.3]
+    assert report.received_ms < NOW_MS + 5 * SECOND, "the account ages meanwhile"
+    rig.fake.once["orders_get"].clear()
+    rig.tick(NOW_MS + 6 * SECOND)
+    report = rig.live.account()
+    assert report is not None
+    assert report.received_ms == NOW_MS + 6 * SECOND
+
+
+def test_book_that_does_not_stand_still_for_long_is_no_book(make: Make) -> None:
+    rig = make(settle_s=0.0)
+    assert isinstance(rig.broker.pending_order("USDJPY", "sell", "stop", 0.3, price=149.0), PendingOrder)
+    rig.tick(NOW_MS + SECOND)
+    rig.fake.once["orders_get"] = orders_that_move(rig)
+    assert "did not stand still" in lost(rig, NOW_MS + 2 * SECOND)["problem"]
+
+
+def foreign_deals(rig: Mt5Rig) -> None:
+    """The terminal changes to another account after it was asked for its own, and tells the other's deals."""
+    row = {
+        "ticket": 9_999,
+        "time": NOW_MS // 1000,
+        "time_msc": NOW_MS,
+        "type": 2,
+        "profit": rig.broker.account().balance,
+    }
+    rig.fake.do["history_deals_get"] = {"value": [row], "error": [1, "Success"]}
+    rig.fake.then["history_deals_get"] = lambda: rig.fake.over.update(account={"login": 999})
+
+
+def test_deals_of_an_account_that_came_in_between_are_thrown_away(make: Make) -> None:
+    rig = make()
+    foreign_deals(rig)
+    assert "shows account 999" in lost(rig, NOW_MS)["problem"]
+    assert rig.live.account() is None
+
+
+def test_later_deals_of_an_account_that_came_in_between_are_thrown_away(make: Make) -> None:
+    rig = make()
+    rig.tick(NOW_MS + SECOND)
+    foreign_deals(rig)
+    assert isinstance(rig.broker.market_order("EURUSD", "buy", 0.2), Deal)
+    rig.fake.show()
+    assert "shows account 999" in lost(rig, NOW_MS + 2 * SECOND)["problem"]
+    report = rig.live.account()
+    assert report is not None
+    assert 9_999 not in {deal.ticket for deal in report.deals}
+
+
+def test_report_that_was_lost_in_a_defect_is_told_again(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = make()
+    rig.tick(NOW_MS + SECOND)
+
+    def broken(*_: object) -> bool:
+        raise ZeroDivisionError
+
+    assert isinstance(rig.broker.market_order("EURUSD", "buy", 0.2), Deal)
+    rig.fake.show()
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.live._feed, "apply", broken)
+        with pytest.raises(ZeroDivisionError):
+            rig.until(lambda: False, NOW_MS + 2 * SECOND)
+    assert not rig.live.connected(NOW_MS + 2 * SECOND)
+    assert "defect" in rig.told("terminal_lost")[-1]["problem"]
+    again(rig, NOW_MS + 3 * SECOND)
+    report = rig.live.account()
+    assert report is not None
+    assert [position.symbol for position in report.positions] == ["EURUSD"]
+    assert len(report.deals) == len(rig.broker.deals())
+
+
+def test_quotes_wait_until_the_brokers_clock_is_proved(make: Make) -> None:
+    """A lone old tick lies within a minute of some time zone often enough."""
+    rig = make(-2, proof_s=1e9)
+    rig.fake.live = True
+    rig.until(lambda: rig.live.rounds >= 10, time.time_ns() // 1_000_000)
+    assert rig.live.symbol("EURUSD") is not None
+    assert rig.live.utc_offset_ms() == 0
+    assert rig.live.quote("EURUSD") is None
+
+
+def test_quotes_that_waited_are_told_with_the_proof(make: Make) -> None:
+    quick = make_symbol([(NOW_MS + i * SECOND, 1.1, 1.1001) for i in range(60)])
+    slow = make_symbol([(NOW_MS, 150.0, 150.01)], name="USDJPY")
+    rig = make(2, broker=make_broker(quick, slow))
+    rig.tick(NOW_MS + SECOND)
+    assert rig.live.quote("EURUSD") == rig.broker.quote("EURUSD")
+    assert rig.live.quote("USDJPY") == rig.broker.quote("USDJPY")
+
+
+def test_clock_that_fits_no_time_zone_is_not_rounded(make: Make) -> None:
+    rig = make(2)
+    rig.fake.offset_ms += 5 * 60_000
+    rig.tick(NOW_MS + 2 * SECOND)
+    rig.tick(NOW_MS + 3 * SECOND)
+    assert rig.live.utc_offset_ms() == 0
+    assert rig.live.quote("EURUSD") is None
+    (told,) = rig.told("clock_doubtful")
+    assert "300 s off" in told["problem"]
+    assert "Synchronise" in told["remedy"]
+
+
+def test_quote_from_the_future_is_left_out(make: Make) -> None:
+    rig = make(2)
+    rig.tick(NOW_MS + 2 * SECOND)
+    before = rig.live.quote("USDJPY")
+    rig.fake.ahead_ms["USDJPY"] = 3_600_000
+    rig.tick(NOW_MS + 3 * SECOND)
+    rig.tick(NOW_MS + 4 * SECOND)
+    assert rig.live.quote("USDJPY") == before
+    assert rig.live.quote("EURUSD") == rig.broker.quote("EURUSD")
+    rig.fake.ahead_ms.clear()
+    rig.tick(NOW_MS + 5 * SECOND)
+    assert rig.live.quote("USDJPY") == rig.broker.quote("USDJPY")
+
+
+def test_report_is_never_of_a_time_that_the_clock_went_back_from(make: Make) -> None:
+    rig = make()
+    rig.tick(NOW_MS + 50 * SECOND)
+    rig.tick(NOW_MS + 10 * SECOND)
+    report = rig.live.account()
+    assert report is not None
+    assert report.received_ms == NOW_MS + 10 * SECOND
+
+
 def test_restart_keeps_the_measured_offset_and_shows_everything_again(make: Make) -> None:
     rig = make(3)
     assert isinstance(rig.broker.market_order("EURUSD", "buy", 0.2), Deal)
@@ -403,18 +603,68 @@ def test_first_history_may_be_missing_or_partial(make: Make, monkeypatch: pytest
     rig.until(lambda: len(rig.live.bars("EURUSD", "H1") or ()) == 3, NOW_MS + SECOND)
 
 
-def test_margin_rate_is_taken_from_the_terminals_own_margin(make: Make) -> None:
-    broker = make_broker(
-        make_symbol([(NOW_MS + i * SECOND, 1.1, 1.1001) for i in range(60)], margin_rate_buy=0.2, margin_rate_sell=0.5)
-    )
-    rig = make(broker=broker)
+def with_rates(**rates: float) -> Any:
+    return make_broker(make_symbol([(NOW_MS + i * SECOND, 1.1, 1.1001) for i in range(60)], **rates))
+
+
+def contradictions(rig: Mt5Rig) -> list[str]:
+    """What sizing would refuse EURUSD for."""
+    report = rig.live.symbol("EURUSD")
+    assert report is not None
+    found = [
+        check_disagrees(report.spec, check, "USD", Conversion(1.0, 1.1), rig.broker.account().leverage, 2.0)
+        for check in report.checks
+    ]
+    assert found
+    return [why for why in found if why is not None]
+
+
+def test_margin_rate_is_taken_from_the_terminals_own_margin_and_told(make: Make) -> None:
+    rig = make(broker=with_rates(margin_rate_buy=0.2, margin_rate_sell=0.5))
     rig.tick(NOW_MS + SECOND)
     rig.tick(NOW_MS + 2 * SECOND)
     report = rig.live.symbol("EURUSD")
     assert report is not None
     assert report.spec.margin_rate_buy == pytest.approx(0.2, rel=1e-3)
     assert report.spec.margin_rate_sell == pytest.approx(0.5, rel=1e-3)
-    assert report.checks
+    assert contradictions(rig) == []
+    (told,) = rig.told("margin_rate")
+    assert told["symbol"] == "EURUSD"
+    assert (told["buy"], told["sell"]) == (pytest.approx(0.2, rel=1e-3), pytest.approx(0.5, rel=1e-3))
+    assert not rig.told("margin_not_proportional")
+
+
+def test_margin_rate_that_changes_is_followed_and_told(make: Make) -> None:
+    rig = make()
+    rig.tick(NOW_MS + SECOND)
+    assert not rig.told("margin_rate")
+    rig.fake.margin = lambda margin, _volume, _price: margin * 0.25
+    rig.fake.once["account_info"] = [{"do": "die"}]
+    lost(rig, NOW_MS + SECOND)
+    again(rig, NOW_MS + 2 * SECOND)
+    rig.tick(NOW_MS + 3 * SECOND)
+    report = rig.live.symbol("EURUSD")
+    assert report is not None
+    assert report.spec.margin_rate_buy == pytest.approx(0.25, rel=1e-3)
+    assert contradictions(rig) == []
+    assert {told["symbol"] for told in rig.told("margin_rate")} == {"EURUSD", "USDJPY"}
+
+
+@pytest.mark.parametrize("rates", [{}, {"margin_rate_buy": 0.2, "margin_rate_sell": 0.5}])
+@pytest.mark.parametrize(
+    "tiers",
+    [
+        lambda margin, volume, _price: margin * (2 if volume > 20 else 1),
+        lambda margin, _volume, price: margin * (2 if price > 1.105 else 1),
+    ],
+)
+def test_symbol_with_margin_tiers_is_refused_and_told(make: Make, rates: dict[str, float], tiers: Any) -> None:
+    rig = make(broker=with_rates(**rates))
+    rig.fake.margin = tiers
+    rig.tick(NOW_MS + SECOND)
+    rig.tick(NOW_MS + 2 * SECOND)
+    assert len(contradictions(rig)) == 2
+    assert {told["side"] for told in rig.told("margin_not_proportional")} == {"buy", "sell"}
 
 
 def test_reported_fill_is_left_to_the_terminal(make: Make) -> None:
@@ -433,6 +683,13 @@ def test_history_longer_than_a_round_comes_in_pieces(make: Make) -> None:
     # The newest of the recorded bars is the fake's unfinished one.
     rig.until(lambda: len(rig.live.bars("EURUSD", "H1") or ()) == 1_399, NOW_MS + SECOND)
     assert bars_module.PIECE < 1_399
+
+
+def test_every_event_of_the_live_terminal_is_explained() -> None:
+    source = Path(terminal_module.__file__).read_text(encoding="utf-8")
+    written = set(re.findall(r'self\._log\("\w+", "(\w+)"', source))
+    explained = {word for row in tables_of(text(OPERATIONS))["event"] for word in row.replace("`", "").split(", ")}
+    assert {"terminal_lost", "margin_rate"} <= written <= explained
 
 
 def test_every_error_of_the_package_has_a_remedy() -> None:

@@ -94,6 +94,21 @@ def test_child_does_not_outlive_a_daemon_that_is_killed(fake: FakeTerminal, fold
         assert fake.left.wait(WAIT_S)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Windows has job objects for it; elsewhere nothing is promised")
+def test_hanging_child_does_not_outlive_a_daemon_that_is_killed(fake: FakeTerminal, folder: Path) -> None:
+    """It holds the interpreter lock: nothing of its own can notice that the daemon has gone."""
+    address = served(folder)
+    with serving("--config", str(folder), address=address, probe=False) as daemon:
+        with Client(address, account=fake.broker.login) as live:
+            connected(live, wanted=True)
+        fake.do["positions_get"] = {"do": "hang"}
+        fake.await_calls("positions_get", fake.calls["positions_get"] + 1)
+        assert not fake.left.is_set()
+        daemon.kill()
+        daemon.communicate()
+        assert fake.left.wait(WAIT_S)
+
+
 def test_snapshot_of_an_ea_is_refused_for_a_live_account() -> None:
     """The service takes snapshots for fed accounts alone; the live terminal is none of those."""
     assert not issubclass(Mt5Terminal, FeedTerminal)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bridge.errors import MarketError
-from bridge.market.broker_zone import likely_zone, zone_of
+from bridge.market.broker_zone import usual_zone, zone_of
 from bridge.market.files import read_folder
 from tests.builders import at
 
@@ -72,13 +72,52 @@ def test_broker_clock_is_never_guessed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "what"),
-    [("<DATE>\t<TIME>\t<BID>\n", "lacks the column <ASK>"), (TICKS.replace("1.10002", "one"), "line 4: could not")],
+    [
+        ("<DATE>\t<TIME>\t<BID>\n", "lacks the column <ASK>"),
+        (TICKS.replace("1.10002", "one"), "line 4: could not"),
+        (TICKS.replace("1.10002", "1,10002"), "line 4: could not"),
+        (TICKS.replace("2026.03.04\t12:00:01.000", "2026.03\t12:00:01.000"), "line 4: '2026.03' is no day"),
+        (TICKS.replace("12:00:01.000", "1201"), "line 4: '1201' is no time"),
+        (TICKS + "2026.03.04\t12:00:03.5", "line 6 ends early"),
+    ],
 )
 def test_export_that_cannot_be_read_names_the_place(tmp_path: Path, text: str, what: str) -> None:
     export(tmp_path)
     (tmp_path / "EURUSD_202603041200_202603041201.csv").write_text(text, encoding="utf-8")
     with pytest.raises(MarketError, match=what):
         read_folder(tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
+def test_export_is_read_in_any_encoding_and_with_any_line_ends(tmp_path: Path, encoding: str) -> None:
+    export(tmp_path)
+    text = TICKS.replace("\n", "\r\n")
+    (tmp_path / "EURUSD_202603041200_202603041201.csv").write_bytes(text.encode(encoding))
+    assert len(read_folder(tmp_path).symbols["EURUSD"].ticks.time_ms) == 3
+
+
+def test_commas_separate_where_there_are_no_tabs(tmp_path: Path) -> None:
+    export(tmp_path)
+    path = tmp_path / "EURUSD_202603041200_202603041201.csv"
+    path.write_text(TICKS.replace("\t", ","), encoding="utf-8")
+    assert read_folder(tmp_path).symbols["EURUSD"].ticks.ask.tolist() == [1.1001, 1.1001, 1.10015]
+
+
+def test_trades_and_quotes_that_cross_make_no_wrong_prices(tmp_path: Path) -> None:
+    export(tmp_path)
+    more = "2026.03.04\t12:00:03.001\t1.10020\t\t\t\t2\n2026.03.04\t12:00:03.002\t\t1.10030\t1.10025\t3\t60\n"
+    (tmp_path / "EURUSD_202603041200_202603041201.csv").write_text(TICKS + more, encoding="utf-8")
+    ticks = read_folder(tmp_path).symbols["EURUSD"].ticks
+    assert ticks.bid.tolist() == [1.1, 1.10002, 1.10002, 1.1002]
+    assert ticks.ask.tolist() == [1.1001, 1.1001, 1.10015, 1.1003]
+    assert ticks.time_ms.tolist()[-1] == at("2026-03-04 10:00:03") + 2
+
+
+@pytest.mark.parametrize("name", ["M10", "H12", "Weekly", "Monthly"])
+def test_exported_bars_of_no_use_are_not_taken_for_ticks(tmp_path: Path, name: str) -> None:
+    export(tmp_path)
+    (tmp_path / f"EURUSD_{name}_202603010000_202603310000.csv").write_text(DAILY, encoding="utf-8")
+    assert list(read_folder(tmp_path).symbols) == ["EURUSD"]
 
 
 # The broker's clock --------------------------------------------------------------------------------------------------
@@ -102,12 +141,13 @@ def test_wall_clock_there_and_back(zone: str, moment: str, hours: float) -> None
     assert found.utc_ms(np.array([wall_ms, wall_ms + 1])).tolist() == [utc_ms, utc_ms + 1]
 
 
-def test_measured_offset_says_new_york_where_it_fits() -> None:
+def test_measured_offset_says_new_york_where_it_fits_and_else_nothing() -> None:
     winter, summer = at("2026-01-15 12:00:00"), at("2026-07-15 12:00:00")
-    assert likely_zone(2 * HOUR_MS, winter).name == "new-york-close"
-    assert likely_zone(3 * HOUR_MS, summer).name == "new-york-close"
-    assert likely_zone(2 * HOUR_MS, summer).name == "+02:00"
-    assert likely_zone(-5 * HOUR_MS - HOUR_MS // 2, winter).name == "-05:30"
+    close = zone_of("new-york-close")
+    assert usual_zone(2 * HOUR_MS, winter) == close
+    assert usual_zone(3 * HOUR_MS, summer) == close
+    assert usual_zone(2 * HOUR_MS, summer) is None
+    assert usual_zone(-5 * HOUR_MS - HOUR_MS // 2, winter) is None
 
 
 def test_nothing_in_is_nothing_out() -> None:

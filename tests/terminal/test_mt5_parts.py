@@ -1,24 +1,31 @@
 """Parts of the live terminal by themselves: frames, live ticks, deals, bars, margin rates."""
 
+import ctypes
 import io
 import time
+from collections.abc import Callable
+from dataclasses import fields
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
+from bridge.protocol.messages import SymbolInfo
 from bridge.settings import Mt5Settings
 from bridge.terminal.mt5.bars import Bars
 from bridge.terminal.mt5.calls import Calls
 from bridge.terminal.mt5.configure import mt5_config
 from bridge.terminal.mt5.deals import Deals
+from bridge.terminal.mt5.leash import JobLimits
 from bridge.terminal.mt5.live import LiveTicks
+from bridge.terminal.mt5.margin_shape import see_margin
 from bridge.terminal.mt5.records import orders_of, positions_of, quote_of, rates_of
 from bridge.terminal.mt5.wire import (
     MAX_FRAME,
     Beat,
     Config,
+    MarginSeen,
     decode_config,
     decode_from_child,
     encode,
@@ -26,6 +33,7 @@ from bridge.terminal.mt5.wire import (
     write_frame,
 )
 from sizing.policy import Policy
+from tests.builders import make_spec
 from tests.terminal.mt5_rig import PACKAGES
 
 HOUR = 3_600
@@ -82,11 +90,11 @@ def test_daily_bars_and_the_policys_are_watched() -> None:
 
 
 def seen(live: LiveTicks, *rows: tuple[int, float]) -> list[int | None]:
-    return [live.observe(tick_ms, now_s) for tick_ms, now_s in rows]
+    return [live.observe([tick_ms], now_s) for tick_ms, now_s in rows]
 
 
 def test_ticks_that_keep_pace_are_live_after_a_while() -> None:
-    live = LiveTicks(2.0)
+    live = LiveTicks(2.0, 2)
     assert seen(live, (1_000_000, 0.0), (1_001_000, 1.0), (1_002_000, 2.1), (1_002_500, 2.5)) == [
         None,
         None,
@@ -96,27 +104,106 @@ def test_ticks_that_keep_pace_are_live_after_a_while() -> None:
 
 
 def test_tick_that_stands_still_tells_nothing() -> None:
-    live = LiveTicks(0.0)
+    live = LiveTicks(0.0, 2)
     assert seen(live, (1_000_000, 0.0), (1_000_000, 1.0), (1_000_000, 900.0)) == [None, None, None]
 
 
 def test_old_ticks_that_jump_are_not_live() -> None:
     """A terminal that loads Friday's ticks on a Saturday: some hours within a second."""
-    live = LiveTicks(2.0)
+    live = LiveTicks(2.0, 2)
     rows = [(1_000_000 + i * 3_600_000, i * 0.3) for i in range(20)]
     assert seen(live, *rows) == [None] * 20
 
 
 def test_backlog_that_runs_faster_than_time_is_not_live() -> None:
-    live = LiveTicks(2.0)
+    live = LiveTicks(2.0, 2)
     rows = [(1_000_000 + i * 1_500, i * 0.2) for i in range(40)]
     assert seen(live, *rows) == [None] * 40
 
 
 def test_quiet_market_stays_live() -> None:
-    live = LiveTicks(2.0)
+    live = LiveTicks(2.0, 2)
     seen(live, (1_000_000, 0.0), (1_003_000, 3.0))
     assert seen(live, (1_093_000, 93.2), (1_293_500, 293.4)) == [1093, 1293]
+
+
+def test_two_old_ticks_that_happen_to_keep_pace_prove_nothing() -> None:
+    live = LiveTicks(2.0)
+    assert seen(live, (1_000_000, 0.0), (1_010_000, 10.0), (1_020_000, 20.0), (1_030_000, 30.0)) == [None] * 4
+    assert seen(live, (1_040_000, 40.0)) == [1040]
+
+
+def test_tick_from_the_future_neither_passes_nor_hides_the_others() -> None:
+    live = LiveTicks(0.0, 2)
+    seen(live, (1_000_000, 0.0), (1_001_000, 1.0))
+    assert seen(live, (9_000_000, 2.0), (1_003_000, 3.0)) == [None, 1003]
+    assert live.observe([9_500_000, 1_004_000], 4.0) == 1004
+    assert live.broker_ms(5.0) == 1_005_000
+
+
+def test_first_tick_from_the_future_is_forgotten() -> None:
+    live = LiveTicks(0.0, 2)
+    seen(live, (9_000_000, 0.0))
+    found = seen(live, *[(1_000_000 + i * 1_000, float(i)) for i in range(1, 15)])
+    assert found[:10] == [None] * 10
+    assert found[-1] == 1014
+
+
+def test_clock_that_jumps_is_proved_anew() -> None:
+    live = LiveTicks(0.0, 2)
+    seen(live, (1_000_000, 0.0), (1_001_000, 1.0))
+    assert seen(live, (4_661_000, 61.0), (4_662_000, 62.0)) == [None, 4662]
+
+
+# Margins -------------------------------------------------------------------------------------------------------------
+
+
+def margin_seen(tell: Callable[[float, float], float | None], **over: Any) -> MarginSeen:
+    """What is seen of a buy at 100.00 where the terminal computes `tell(volume, price)`."""
+
+    class Terminal(Package):
+        def order_calc_margin(self, _action: int, _symbol: str, volume: float, price: float) -> float | None:
+            return tell(volume, price)
+
+    values = {"volume_min": 0.01, "volume_max": 100.0, "volume_step": 0.01, "digits": 2, "trade_calc_mode": 2, **over}
+    spec = make_spec("XAUUSD", **values)
+    info = SymbolInfo(**{field.name: getattr(spec, field.name) for field in fields(spec)})
+    found = see_margin(Calls(Terminal(), lambda _: None), info, "buy", 100.0, 0.01)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("mode", "tell"),
+    [
+        (2, lambda volume, price: round(volume * price * 7, 2)),
+        (2, lambda volume, price: round(volume * price * 0.013, 2)),
+        (0, lambda volume, price: volume * price * 7),
+        (0, lambda volume, _price: volume * 700),
+        (1, lambda volume, _price: volume * 700),
+    ],
+)
+def test_margin_in_proportion_is_that_of_one_lot(mode: int, tell: Callable[[float, float], float]) -> None:
+    found = margin_seen(tell, trade_calc_mode=mode)
+    assert (found.worst, found.where) == (found.one_lot, "")
+
+
+@pytest.mark.parametrize(
+    ("tell", "worst", "where"),
+    [
+        (lambda volume, price: volume * price * (2 if volume > 50 else 1), 200.0, "100 lots"),
+        (lambda volume, price: volume * price * (3 if volume < 0.05 else 1), 300.0, "0.01 lots"),
+        (lambda volume, price: volume * price * (2 if volume == 0.1 else 1), 200.0, "0.1 lots"),
+        (lambda volume, price: volume * price * (2 if price > 100.5 else 1), 200.0, "a price of 101"),
+        (lambda volume, price: volume * price * (0.5 if price < 99.5 else 1), 50.0, "a price of 99"),
+        (lambda volume, price: None if volume > 50 else volume * price, 0.0, "100 lots"),
+        (lambda volume, _price: volume * 100.0, 100 / 0.99, "a price of 99"),
+    ],
+)
+def test_margin_out_of_proportion_is_found(tell: Any, worst: float, where: str) -> None:
+    found = margin_seen(tell)
+    assert found.worst == pytest.approx(worst)
+    assert found.where == where
 
 
 # Records -------------------------------------------------------------------------------------------------------------
@@ -193,6 +280,8 @@ def test_history_that_never_makes_the_balance_must_stand_still(tables: Any) -> N
     assert len(found) == 1
     assert sum(pauses) >= 10.0
     assert since_ms < time.time() * 1000
+    assert deals.news() == found, "nothing is sent yet"
+    deals.sent(found)
     assert deals.news() == []
     assert deals.due(changed=True)
     assert not deals.due(changed=False)
@@ -265,3 +354,46 @@ def test_empty_history_is_asked_for_less_and_less_often() -> None:
         asked.append(len(clocked.package.asked))
     assert asked[2:5] == [1, 2, 2] or asked[2:5] == [1, 1, 2]
     assert 5 <= asked[-1] <= 9
+
+
+def test_bar_that_was_missing_in_the_middle_is_shown_once_it_is_loaded() -> None:
+    clocked = Clocked(rates(1, 2, 3, 8, 9), rates(1, 2, 3, 4, 5, 6, 7, 8, 9))
+    assert clocked.hours(9.5) == [1, 2, 3, 8]
+    clocked.now += 100.0
+    assert clocked.hours(9.5) == [4, 5, 6, 7]
+
+
+def test_history_that_does_not_reach_back_is_asked_for_whole_again() -> None:
+    clocked = Clocked(rates(*range(1, 1_503)), rates(1_510, 1_511), rates(*range(10, 1_512)))
+    while clocked.hours(1_502.5):
+        pass
+    clocked.now += 100.0
+    assert clocked.hours(1_511.5) == [1_510]
+    clocked.now += 1.0
+    assert clocked.hours(1_511.5) == list(range(1_502, 1_510))
+
+
+def test_series_that_fails_slowly_does_not_delay_the_others() -> None:
+    """A call for either of the first two costs a second and gives nothing: each takes a round, then come the others."""
+    now = [100.0]
+
+    class Slow(Package):
+        def copy_rates_from_pos(self, symbol: str, *_: Any, **_named: Any) -> Any:
+            self.asked.append((symbol, ()))
+            now[0] += 1.0 if symbol.startswith("BAD") else 0.0
+            return None if symbol.startswith("BAD") else rates(1, 2, 3)
+
+    package = Slow()
+    bars = Bars(Calls(package, lambda _: None), ("H1",), lambda: now[0])
+    ticks_s = dict.fromkeys(("BAD1", "BAD2", "EURUSD", "USDJPY"), int(3.5 * HOUR))
+    found = [[info.symbol for piece in bars.closed(ticks_s) for info in piece] for _ in range(3)]
+    assert found == [[], [], ["EURUSD", "USDJPY"]]
+    assert [symbol for symbol, _ in package.asked[:4]] == ["BAD1", "BAD2", "EURUSD", "USDJPY"]
+
+
+# The leash -----------------------------------------------------------------------------------------------------------
+
+
+def test_limits_of_a_job_are_laid_out_as_windows_has_them() -> None:
+    assert ctypes.sizeof(JobLimits) == 144
+    assert (JobLimits.flags.offset, JobLimits.io.offset, JobLimits.process_memory.offset) == (16, 64, 112)

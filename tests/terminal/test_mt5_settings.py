@@ -48,6 +48,24 @@ def test_fed_and_live_accounts_stand_side_by_side(tmp_path: Path) -> None:
     assert [account.terminal for account in load(folder).accounts] == ["mt5", "ea_feed"]
 
 
+@pytest.mark.parametrize(
+    "path", ["TERMINAL64.EXE", "./terminal64.exe", "x/../terminal64.exe", "terminal64.exe/", ".\\x\\..\\terminal64.exe"]
+)
+def test_two_accounts_on_one_terminal_are_told_with_both_keys(tmp_path: Path, path: str) -> None:
+    folder = live(write_folder(tmp_path))
+    append(folder, "bridge.toml", ACCOUNT.format(login=7) + f"terminal = 'mt5'\nserver = 'S'\npath = '{path}'\n")
+    told = [line for line in problem(folder).splitlines() if "a terminal shows one account" in line]
+    assert len(told) == 1
+    assert "accounts[1].path: is the same file as accounts[0].path" in told[0]
+
+
+def test_full_and_relative_path_of_one_terminal_are_one(tmp_path: Path) -> None:
+    folder = live(write_folder(tmp_path))
+    full = folder / "terminal64.exe"
+    append(folder, "bridge.toml", ACCOUNT.format(login=7) + f"terminal = 'mt5'\nserver = 'S'\npath = '{full}'\n")
+    assert "accounts[1].path: is the same file as accounts[0].path" in problem(folder)
+
+
 def _second(text: str) -> Callable[[Path], None]:
     return lambda folder: append(folder, "bridge.toml", ACCOUNT.format(login=7) + text)
 

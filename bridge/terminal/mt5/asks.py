@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from bridge.protocol.messages import AccountInfo, CheckInfo, DealInfo, QuoteInfo, SymbolInfo
+from bridge.terminal.mt5.wire import MarginSeen
 
 
 class AskProbe(Struct, frozen=True, tag="probe"):
@@ -54,6 +55,7 @@ class SymbolProbe(Struct, frozen=True, kw_only=True):
     info: SymbolInfo | None
     quote: QuoteInfo | None
     checks: list[CheckInfo] = []
+    margins: list[MarginSeen] = []
 
 
 class Probe(Struct, frozen=True, kw_only=True):

@@ -17,7 +17,9 @@ PIECE = 500
 PIECES_PER_ROUND = 4
 """What one round sends at most: the daemon has other accounts to look after."""
 _LAST = 3
-"""Bars that are repeated with each new one: the one before may have been mended."""
+"""Bars that are looked at again with each new one: the one before may have been mended."""
+BUDGET_S = 0.25
+"""When this much of a round has gone into history, the other series wait for the next round: quotes must not."""
 _CONFIRM_S = 10.0
 _RETRY_S = (0.3, 1.0, 2.0, 5.0, 15.0, 60.0)
 _BEHIND_S = 5.0
@@ -32,8 +34,8 @@ class _Series:
 
     opened_s: int = 0
     """When the unfinished bar opened, as last seen."""
-    oldest_s: int = 0
-    newest_s: int = 0
+    known: dict[int, RateInfo] = field(default_factory=dict)
+    """What was queued, by its time, oldest first."""
     partial: int = 0
     """How often to ask again for a history that came short."""
     failures: int = 0
@@ -42,13 +44,13 @@ class _Series:
     waiting: list[RateInfo] = field(default_factory=list)
 
     def take(self, bars: list[RateInfo]) -> None:
-        """Queue what is new: older or younger than what was sent, and the last few again."""
-        repeated_s = bars[-_LAST].time if len(bars) >= _LAST else 0
-        known = range(self.oldest_s, self.newest_s + 1)
-        self.waiting += [bar for bar in bars if bar.time not in known or bar.time >= repeated_s]
-        if bars:
-            self.oldest_s = min(self.oldest_s or bars[0].time, bars[0].time)
-            self.newest_s = max(self.newest_s, bars[-1].time)
+        """Queue what is new or has changed, wherever in the series it stands: history is loaded in any order."""
+        fresh = [bar for bar in bars if self.known.get(bar.time) != bar]
+        self.waiting += fresh
+        self.known.update((bar.time, bar) for bar in fresh)
+        if len(self.known) > 2 * FIRST:
+            newest = sorted(self.known)[-FIRST:]
+            self.known = {time_s: self.known[time_s] for time_s in newest}
 
 
 class Bars:
@@ -59,23 +61,31 @@ class Bars:
         self._timeframes = tuple(timeframes)
         self._now = now
         self._series: dict[tuple[str, str], _Series] = {}
+        self._turn = 0
 
     def closed(self, ticks_s: Mapping[str, int]) -> list[list[BarsInfo]]:
         """Bars that have closed, in pieces. `ticks_s` is the time of each watched symbol's last tick, 0 without one.
 
-        A bar opens with its first tick, so a tick beyond the end of the unfinished bar is when to ask.
+        A bar opens with its first tick, so a tick beyond the end of the unfinished bar is when to ask. A round that has
+        spent its time or its pieces ends, and the next one goes on with the series that it came to.
         """
+        keys = [(symbol, timeframe) for timeframe in self._timeframes for symbol in ticks_s]
+        until_s = self._now() + BUDGET_S
         pieces: list[list[BarsInfo]] = []
-        for timeframe in self._timeframes:
-            for symbol, tick_s in ticks_s.items():
-                series = self._series.setdefault((symbol, timeframe), _Series())
-                if not series.waiting and self._due(series, tick_s, TIMEFRAME_MS[timeframe] // 1000):
-                    self._ask(series, symbol, timeframe, tick_s)
-                while series.waiting:
-                    if len(pieces) == PIECES_PER_ROUND:
-                        return pieces
-                    taken, series.waiting = series.waiting[:PIECE], series.waiting[PIECE:]
-                    pieces.append([BarsInfo(symbol=symbol, timeframe=cast("Timeframe", timeframe), rates=taken)])
+        for turn in range(self._turn, self._turn + len(keys)):
+            symbol, timeframe = keys[turn % len(keys)]
+            series = self._series.setdefault((symbol, timeframe), _Series())
+            if not series.waiting and self._due(series, ticks_s[symbol], TIMEFRAME_MS[timeframe] // 1000):
+                if self._now() >= until_s:
+                    self._turn = turn % len(keys)
+                    break
+                self._ask(series, symbol, timeframe, ticks_s[symbol])
+            while series.waiting:
+                if len(pieces) == PIECES_PER_ROUND:
+                    self._turn = turn % len(keys)
+                    return pieces
+                taken, series.waiting = series.waiting[:PIECE], series.waiting[PIECE:]
+                pieces.append([BarsInfo(symbol=symbol, timeframe=cast("Timeframe", timeframe), rates=taken)])
         return pieces
 
     def _due(self, series: _Series, tick_s: int, length_s: int) -> bool:
@@ -93,9 +103,12 @@ class Bars:
             self._later(series, _NEVER)
             return
         found: list[Any] = rows.tolist()
+        torn = bool(series.known) and int(found[0][0]) > max(series.known)
         series.take(rates_of(found[:-1]))
         if whole:
             self._note_partial(series, short=len(found) <= count)
+        elif torn:  # so many bars should have reached back to the last one known: the terminal has yet to load some
+            series.partial = _PARTIAL_TRIES
         self._plan(series, int(found[-1][0]), behind=int(found[-1][0]) + length_s <= tick_s)
 
     @staticmethod

@@ -37,8 +37,24 @@ class WrongAccountError(Exception):
 
     remedy = (
         "Log in to the configured account in that terminal, or correct login and server in bridge.toml. "
-        "Two accounts need two installations of the terminal."
+        "Two accounts need two installations of the terminal. With the account's password in "
+        "LOTBRIDGE_MT5_PASSWORD_<login> the daemon logs in by itself."
     )
+
+
+class WrongTerminalError(Exception):
+    """Another terminal answered than the one at the configured path."""
+
+    remedy = "Correct path in bridge.toml: the terminal64.exe of this account's own installation; see portable too."
+
+
+class UnsettledError(Exception):
+    """Account, positions and orders moved under every look, so that no book is known to be one."""
+
+    remedy = "Wait: it is tried again by itself. If it stays, something changes orders all the time: look for it."
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"positions and orders did not stand still for one look in {seconds:g} s")
 
 
 class NoPackageError(Exception):

@@ -11,14 +11,24 @@ from typing import BinaryIO
 
 import msgspec
 
-from bridge.terminal.mt5.calls import CallFailedError, Calls, NoPackageError, WrongAccountError, load_package
+from bridge.terminal.mt5.calls import (
+    CallFailedError,
+    Calls,
+    NoPackageError,
+    UnsettledError,
+    WrongAccountError,
+    WrongTerminalError,
+    load_package,
+)
+from bridge.terminal.mt5.leash import die_with
 from bridge.terminal.mt5.serve import serve
 from bridge.terminal.mt5.watch import Watch
 from bridge.terminal.mt5.wire import Config, Fault, FromChild, decode_config, encode, read_frame, write_frame
 
 
 def main() -> None:
-    """Do what the first frame on standard input says, until that ends."""
+    """Do what the first frame on standard input says, until that ends. The last argument is the parent's process."""
+    die_with(int(sys.argv[-1]))
     for name in ("SIGINT", "SIGBREAK"):
         # Ctrl-C reaches every process of the console; it is the parent that ends this one.
         if (number := getattr(signal, name, None)) is not None:
@@ -67,7 +77,7 @@ def _run(config: Config, source: BinaryIO, send: Callable[[FromChild], None]) ->
             Watch(calls, config, send).run()
     except CallFailedError as fault:
         return Fault(problem=str(fault), remedy=fault.remedy, code=fault.code)
-    except WrongAccountError as fault:
+    except (WrongAccountError, WrongTerminalError, UnsettledError) as fault:
         return Fault(problem=str(fault), remedy=fault.remedy)
     except msgspec.ValidationError as fault:
         remedy = "Please report it with the terminal's build; until then let the EA feed the daemon."

@@ -51,14 +51,14 @@ class Deals:
         self._whole_s = self._read_s = time.monotonic()
         # From then on nothing is missed, whatever was.
         since_s = from_s if proven else time.time() + _AHEAD_S
-        return self._news(recent), int(since_s * 1000)
+        return self._fresh(recent), int(since_s * 1000)
 
     def due(self, *, changed: bool) -> bool:
         """Whether to look again: at once when positions, orders or the balance changed, else every few seconds."""
         return changed or time.monotonic() - self._read_s >= _EVERY_S
 
     def news(self) -> list[DealInfo]:
-        """Deals that have come or changed since the last look."""
+        """Deals that have come or changed and were not sent yet."""
         now = time.monotonic()
         days: float = _LATE_DAYS
         if now - self._whole_s >= _WHOLE_EVERY_S:
@@ -66,17 +66,19 @@ class Deals:
         self._read_s = now
         now_s = time.time()
         newest_s = max((deal.time_msc for deal in self._sent.values()), default=0) / 1000
-        return self._news(deals_of(self._rows(min(now_s, newest_s or now_s) - days * DAY_S)))
+        return self._fresh(deals_of(self._rows(min(now_s, newest_s or now_s) - days * DAY_S)))
 
     def _rows(self, from_s: float) -> tuple[object, ...]:
         # The broker's clock may be ahead of this computer's by most of a day.
         until_s = int(time.time()) + 2 * DAY_S
         return self._calls.rows("history_deals_get", int(from_s), until_s, silence_s=HISTORY_SILENCE_S)
 
-    def _news(self, deals: list[DealInfo]) -> list[DealInfo]:
-        fresh = [deal for deal in deals if self._sent.get(deal.ticket) != deal]
-        self._sent.update((deal.ticket, deal) for deal in fresh)
-        return fresh
+    def sent(self, deals: list[DealInfo]) -> None:
+        """These have gone out; until then they stay news."""
+        self._sent.update((deal.ticket, deal) for deal in deals)
+
+    def _fresh(self, deals: list[DealInfo]) -> list[DealInfo]:
+        return [deal for deal in deals if self._sent.get(deal.ticket) != deal]
 
 
 def _stands_still(counts: list[int], balance: float) -> bool:

@@ -1,6 +1,6 @@
 """The child as the parent sees it: a process, and a thread that collects what it sends.
 
-The thread is what blocks: on starting the process, on its pipe, on its end. Nobody else ever waits for the child.
+The threads are what blocks: on starting the process, on its pipes, on its end. Nobody else ever waits for the child.
 """
 
 import os
@@ -16,10 +16,13 @@ from typing import BinaryIO
 
 import bridge
 from bridge.terminal.mt5.configure import PASSWORD
+from bridge.terminal.mt5.leash import Leash
 from bridge.terminal.mt5.wire import MAX_FRAME, Config, encode, read_frame, write_frame
 
+_SOURCES = str(Path(bridge.__file__).parents[1])
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from bridge.terminal.mt5.child import main; main()"
 _CLOSE_S = 2.0
+_LAST_BYTES = 2_000
 _PASSWORDS = PASSWORD.format(login="")
 
 
@@ -82,10 +85,11 @@ class ChildProcess:
         try:
             process = subprocess.Popen(  # noqa: S603 - this very interpreter
                 # -P: whatever lies in the current folder is not imported.
-                [sys.executable, "-P", "-c", _START, str(Path(bridge.__file__).parents[1])],
+                # faulthandler: a crash within the package leaves a trace on standard error.
+                [sys.executable, "-P", "-X", "faulthandler", "-c", _START, _SOURCES, str(os.getpid())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
                 # The child is told its own password; it and the terminal it may start need nobody else's.
                 env={name: value for name, value in os.environ.items() if not name.upper().startswith(_PASSWORDS)},
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
@@ -97,14 +101,18 @@ class ChildProcess:
             self._process = process
             if self._killed:
                 process.kill()
+        last_words = LastWords(_binary(process.stderr))
+        leash = Leash(process)
         why = self._collect(process, config)
         self.kill()
         code = process.wait()
+        leash.close()
         for stream in (process.stdin, process.stdout):
             if stream is not None:
                 with suppress(OSError, ValueError):
                     stream.close()
-        self.ended = why or f"its process ended ({_exit_text(code)})"
+        said = last_words.text()
+        self.ended = (why or f"its process ended ({_exit_text(code)})") + (f": {said}" if said else "")
 
     def _collect(self, process: "subprocess.Popen[bytes]", config: Config) -> str | None:
         """Read until the stream ends; why it was given up, if it was."""
@@ -121,6 +129,27 @@ class ChildProcess:
         except (OSError, ValueError) as fault:
             return f"its pipe failed: {fault}"
         return None
+
+
+class LastWords:
+    """The end of what a process writes to its standard error, read as it comes so that the pipe never fills."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._end = b""
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def text(self) -> str:
+        """The last lines; to be asked once the process has ended. Who inherited the pipe may hold it open: no wait."""
+        self._thread.join(_CLOSE_S)
+        lines = self._end.decode("utf-8", "replace").splitlines()
+        return " | ".join(line.strip() for line in lines if line.strip())
+
+    def _read(self) -> None:
+        with suppress(OSError, ValueError), self._stream:
+            while piece := os.read(self._stream.fileno(), 65_536):
+                self._end = (self._end + piece)[-_LAST_BYTES:]
 
 
 def _binary(stream: object) -> BinaryIO:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 OK = 1
 NOT_FOUND = -4
+NOT_LET_IN = -6
 IPC_CODES = frozenset(range(-10_005, -9_999))
 """The pipe to the terminal is broken: nothing more comes from it."""
 

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 import msgspec
 import numpy as np
 
+from bridge.protocol.messages import QuoteInfo
 from bridge.terminal.mt5.asks import (
     Ask,
     AskBars,
@@ -67,9 +68,12 @@ class _Desk:
         self._send = send
         self._symbols = symbols
         self._unknown = unknown
+        self._unit = 0.01
 
     def answer(self, ask: Ask) -> Any:
-        verify(self._calls.must("account_info"), self._config)
+        account = self._calls.must("account_info")
+        verify(account, self._config)
+        self._unit = 10.0**-account.currency_digits
         match ask:
             case AskProbe():
                 return self._probe()
@@ -107,18 +111,22 @@ class _Desk:
         info = self._calls.maybe("symbol_info", name)
         quote = quote_of(name, self._calls.maybe("symbol_info_tick", name))
         found = None if info is None else symbol_of(info, session_open=bool(info.trade_mode))
-        checks = [] if found is None or quote is None else checks_of(self._calls, quote, found.digits)
-        return SymbolProbe(name=name, info=found, quote=quote, checks=checks)
+        if found is None or quote is None:
+            return SymbolProbe(name=name, info=found, quote=quote)
+        checks, margins = checks_of(self._calls, quote, found, self._unit)
+        return SymbolProbe(name=name, info=found, quote=quote, checks=checks, margins=margins)
 
     def _offset(self, watch_s: float) -> Offset:
         """Ticks must keep pace with the clock for a while: at a weekend none does."""
-        live = LiveTicks(self._config.proof_s)
+        live = LiveTicks(self._config.proof_s, self._config.proof_ticks)
+        known: dict[str, QuoteInfo] = {}
         until = time.monotonic() + watch_s
         while time.monotonic() < until:
             self._send(Beat(silence_s=SILENCE_S))
             quotes = [quote_of(name, self._calls.maybe("symbol_info_tick", name)) for name in self._symbols]
-            newest_ms = max((quote.time_msc for quote in quotes if quote is not None), default=0)
-            broker_s = live.observe(newest_ms, time.monotonic())
+            fresh = [quote for quote in quotes if quote is not None and quote != known.get(quote.symbol)]
+            known.update((quote.symbol, quote) for quote in fresh)
+            broker_s = live.observe([quote.time_msc for quote in fresh], time.monotonic())
             if broker_s is not None:
                 return Offset(broker_s, time.time_ns() // 1_000_000)
             time.sleep(_LOOK_S)

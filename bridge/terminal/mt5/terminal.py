@@ -1,29 +1,42 @@
 """The `Terminal` over a watching child: it drains what the child has sent, and never waits for anything."""
 
 import time
-from collections.abc import Callable, Collection
-from dataclasses import fields
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import msgspec
 
 from bridge.market.recording import BarSeries
-from bridge.protocol.messages import SnapshotRequest, SymbolInfo
+from bridge.protocol.messages import QuoteInfo, SnapshotRequest, SymbolInfo
 from bridge.terminal.base import AccountReport, Execution, SymbolReport
 from bridge.terminal.feed import FeedError, FeedTerminal
+from bridge.terminal.feed_clock import in_range, measured_offset_ms
 from bridge.terminal.mt5.backoff import Backoff
-from bridge.terminal.mt5.margin import SAME, pairs_of, rate_from
+from bridge.terminal.mt5.margin import SAME, pairs_of, plain_spec, rate_from
 from bridge.terminal.mt5.process import ChildProcess
-from bridge.terminal.mt5.wire import PARTS, SILENCE_S, Attached, Beat, Config, Evidence, Fault, decode_from_child
+from bridge.terminal.mt5.wire import (
+    PARTS,
+    SILENCE_S,
+    Attached,
+    Beat,
+    Config,
+    Evidence,
+    Fault,
+    MarginSeen,
+    decode_from_child,
+)
 from sizing.money import apart
-from sizing.snapshot import MoneyCheck, Quote, SymbolSpec
+from sizing.snapshot import Quote
 
 HOLD_MS = 10_000
 """How long the account counts as seen after the child last reported it."""
 DRAIN_S = 0.004
 """How long one poll may spend on what has come: others wait meanwhile."""
+RESIDUAL_MS = 60_000
+"""Offsets are whole quarters of an hour: a clock that is farther from one is not understood, and not rounded."""
+AHEAD_MS = 60_000
+"""A quote that is farther ahead of the broker's clock is no quote."""
 _SESSION = "mt5"
-_SPEC_FIELDS = tuple(field.name for field in fields(SymbolSpec))
 
 Log = Callable[[str, str, dict[str, Any]], None]
 Start = Callable[[Config], ChildProcess]
@@ -66,8 +79,13 @@ class Mt5Terminal:
         self._online = self._whole = False
         self._call = ""
         self._rates: dict[str, dict[str, float]] = {}
+        self._margins: dict[tuple[str, str], MarginSeen] = {}
+        self._tiered: set[tuple[str, str]] = set()
         self._infos: dict[str, SymbolInfo] = {}
         self._reported_ms = 0
+        self._clock_known = self._clock_doubted = False
+        self._held: dict[str, QuoteInfo] = {}
+        """Quotes that wait for the broker's clock to be proved."""
 
     # Terminal --------------------------------------------------------------------------------------------------------
 
@@ -85,6 +103,9 @@ class Mt5Terminal:
                 f"it reported what cannot be: {fault}", "Please report it; meanwhile let the EA feed the daemon."
             )
             return
+        except Exception:  # what the child has sent is lost with it: the next one sends everything
+            self._lose("reading its reports met a defect", "The log has the details; please report it.")
+            raise
         if self._child is None:
             return
         if drained and child.ended is not None and child.frames.empty():
@@ -150,6 +171,7 @@ class Mt5Terminal:
             self._child.kill()
         self._child = None
         self._online = self._whole = False
+        self._held.clear()
         wait_s = self._backoff.after(0.0 if self._attached_s is None else now_s - self._attached_s)
         self._not_before_s = now_s + wait_s
         self.problem = problem
@@ -216,21 +238,58 @@ class Mt5Terminal:
         if message.symbols is not None:
             self._infos.update((info.name, info) for info in message.symbols)
             parts["symbols"] = [self._with_rates(info) for info in message.symbols]
-        self._reported_ms = max(self._reported_ms, seen_ms - message.took_s * 1000)
+        # Not back with a message that took longer; but never ahead of a clock that was set back.
+        self._reported_ms = max(min(self._reported_ms, seen_ms), seen_ms - message.took_s * 1000)
+        server_s, known = self._believed(message.time_trade_server, seen_ms), self._clock_known
+        parts["quotes"] = self._timely(message.quotes or [], server_s, seen_ms)
         self._feed.apply(
             SnapshotRequest(
                 v=1,
                 id=f"{_SESSION}-{self._sequence}",
                 session=_SESSION,
                 sequence=self._sequence,
-                time_trade_server=message.time_trade_server,
+                time_trade_server=server_s,
                 **parts,
             ),
             self._reported_ms,
         )
         self._whole = self._whole or starts
-        if message.checks is not None:
-            self._note_rates({check.symbol for check in message.checks})
+        if message.margins is not None:
+            self._margins.update(((seen.symbol, seen.side), seen) for seen in message.margins)
+            self._tell_tiers(message.margins)
+            self._note_rates(message.margins)
+        if self._clock_known and not known:
+            self._note_rates(self._margins.values())  # there were no quotes to convert with before
+
+    # The broker's clock ----------------------------------------------------------------------------------------------
+
+    def _believed(self, server_s: int | None, now_ms: int) -> int | None:
+        """The trade server's time, unless it and this computer's clock cannot both be right."""
+        if server_s is None:
+            return None
+        offset_ms = measured_offset_ms(server_s * 1000, now_ms)
+        off_ms = server_s * 1000 - now_ms - offset_ms
+        doubtful = abs(off_ms) > RESIDUAL_MS or not in_range(offset_ms)
+        if doubtful and not self._clock_doubted:
+            problem = f"the broker's clock is {off_ms / 1000:.0f} s off any time zone, or in none"
+            remedy = "Synchronise this computer's clock; until then its time is not taken."
+            self._log("warning", "clock_doubtful", {"account": self.login, "problem": problem, "remedy": remedy})
+        self._clock_doubted = doubtful
+        return None if doubtful else server_s
+
+    def _timely(self, quotes: list[QuoteInfo], server_s: int | None, now_ms: int) -> list[QuoteInfo] | None:
+        """Quotes that the feed may see: none while the clock is unproved, for it would measure by them."""
+        self._held.update((quote.symbol, quote) for quote in quotes)
+        if server_s is None and not self._clock_known:
+            return None
+        self._clock_known = True
+        offset_ms = self._feed.utc_offset_ms() if server_s is None else measured_offset_ms(server_s * 1000, now_ms)
+        latest_ms = now_ms + offset_ms + AHEAD_MS
+        timely = [quote for quote in self._held.values() if quote.time_msc <= latest_ms]
+        self._held.clear()
+        return timely or None
+
+    # Margin ----------------------------------------------------------------------------------------------------------
 
     def _with_rates(self, info: SymbolInfo) -> SymbolInfo:
         rates = self._rates.get(info.name, {})
@@ -240,32 +299,38 @@ class Mt5Terminal:
             info, margin_rate_buy=rates.get("buy", 1.0), margin_rate_sell=rates.get("sell", 1.0)
         )
 
-    def _note_rates(self, names: Collection[str]) -> None:
-        """Margin rates out of new checks; symbols whose rates have changed are fed anew with them."""
+    def _tell_tiers(self, margins: Collection[MarginSeen]) -> None:
+        """Margins out of proportion, once each; the check that carries them refuses."""
+        for seen in margins:
+            key = seen.symbol, seen.side
+            if seen.where and key not in self._tiered:
+                told = {
+                    "account": self.login, "symbol": seen.symbol, "side": seen.side, "one_lot": seen.one_lot,
+                    "per_lot": seen.worst, "at": seen.where,
+                }  # fmt: skip
+                self._log("warning", "margin_not_proportional", told)
+            (self._tiered.add if seen.where else self._tiered.discard)(key)
+
+    def _note_rates(self, margins: Iterable[MarginSeen]) -> None:
+        """Margin rates out of what was seen; symbols whose rates have changed are fed anew with them."""
         report = self._feed.account()
         if report is None:
             return
         reports = {name: found for name in self._feed.symbol_names() if (found := self._feed.symbol(name))}
         pairs = pairs_of(found.spec for found in reports.values())
-        changed = [
-            name for name in names if name in reports and self._rates_changed(reports[name].checks, pairs, report)
-        ]
+        fed = [seen for seen in margins if seen.symbol in reports]
+        changed = dict.fromkeys(seen.symbol for seen in fed if self._rate_changed(seen, pairs, report))
         if changed:
+            for name in changed:
+                self._log("info", "margin_rate", {"account": self.login, "symbol": name, **self._rates[name]})
             self._apply(Evidence(symbols=[self._infos[name] for name in changed]), self._reported_ms)
 
-    def _rates_changed(self, checks: tuple[MoneyCheck, ...], pairs: Any, report: AccountReport) -> bool:
-        changed = False
-        for check in checks:
-            spec = _plain_spec(self._infos[check.symbol])
-            leverage, currency = report.account.leverage, report.account.currency
-            rate = rate_from(spec, check, leverage, currency, pairs, self._feed.quote)
-            known = self._rates.setdefault(check.symbol, {}).get(check.side, 1.0)
-            if rate is not None and apart(rate, known) >= SAME:
-                self._rates[check.symbol][check.side] = rate
-                changed = True
-        return changed
-
-
-def _plain_spec(info: SymbolInfo) -> SymbolSpec:
-    """The figures as the terminal gave them, with rates of 1."""
-    return SymbolSpec(**{name: getattr(info, name) for name in _SPEC_FIELDS})
+    def _rate_changed(self, seen: MarginSeen, pairs: Any, report: AccountReport) -> bool:
+        spec = plain_spec(self._infos[seen.symbol])
+        leverage, currency = report.account.leverage, report.account.currency
+        rate = rate_from(spec, seen, leverage, currency, pairs, self._feed.quote)
+        rates = self._rates.setdefault(seen.symbol, {})
+        if rate is None or apart(rate, rates.get(seen.side, 1.0)) < SAME:
+            return False
+        rates[seen.side] = rate
+        return True

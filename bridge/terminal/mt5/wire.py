@@ -17,6 +17,8 @@ from bridge.protocol.messages import (
     QuoteInfo,
     SymbolInfo,
 )
+from bridge.terminal.mt5.live import PROOF_TICKS
+from sizing.snapshot import Side
 
 MAX_FRAME = 64 * 1024 * 1024
 SILENCE_S = 5.0
@@ -41,6 +43,10 @@ class Config(Struct, frozen=True, kw_only=True):
     """What `initialize` may take: it starts the terminal where it does not run."""
     proof_s: float = 10.0
     """How long ticks must keep pace with the clock before the broker's time is believed."""
+    proof_ticks: int = PROOF_TICKS
+    """And how many of them."""
+    settle_s: float = 10.0
+    """How long account, positions and orders may move under every look before the terminal is given up."""
 
     def __repr__(self) -> str:
         """Without the password: whatever prints this may end in a log."""
@@ -60,6 +66,20 @@ class Attached(Struct, frozen=True, kw_only=True, tag="attached"):
     """Configured symbols that the broker does not have."""
 
 
+class MarginSeen(Struct, frozen=True, kw_only=True):
+    """One side's margin as the terminal computes it, in the account's currency."""
+
+    symbol: str
+    side: Side
+    price: float
+    one_lot: float
+    """Of one lot at `price`."""
+    worst: float
+    """Per lot where that is farthest from `one_lot`: at another volume, or at another price and brought back."""
+    where: str
+    """In words for a person; empty where the margin is in proportion everywhere."""
+
+
 class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="evidence"):
     """Parts of a `snapshot` message, with broker times as they are. `took_s`: whole seconds that reading them took."""
 
@@ -74,6 +94,8 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="evide
     deals: list[DealInfo] | None = None
     deals_since: int | None = None
     checks: list[CheckInfo] | None = None
+    margins: list[MarginSeen] | None = None
+    """What the checks' margins come from; not a part of the snapshot."""
 
 
 class Beat(Struct, frozen=True, kw_only=True, tag="beat"):

@@ -39,10 +39,16 @@ class FakeTerminal:
         """What a call does instead of answering, by its name: {"do": "hang"}, {"error": [code, text]} ..."""
         self.once: dict[str, list[Reply]] = {}
         """The same for the next calls only."""
+        self.then: dict[str, Callable[[], object]] = {}
+        """What happens right after a call was answered."""
+        self.margin: Callable[[float, float, float], float | None] = lambda margin, _volume, _price: margin
+        """A margin of the terminal's own, from the plain one, the volume and the price."""
         self.over: dict[str, dict[str, Any]] = {}
         """Fields of "account", "terminal" or a symbol's name that differ from the broker's."""
         self.hidden: set[str] = set()
         """Symbols that are not in Market Watch."""
+        self.ahead_ms: dict[str, int] = {}
+        """Symbols whose ticks come from the future."""
         self.live = False
         """Ticks have the time of now, so that they keep pace with it."""
         self.partial: int | None = None
@@ -112,6 +118,7 @@ class FakeTerminal:
             for line in pipe:
                 name, arguments, named = json.loads(line)
                 reply = self._answer(name, arguments, named)
+                self.then.get(name, lambda: None)()
                 pipe.write(json.dumps(reply).encode() + b"\n")
                 pipe.flush()
         self.left.set()
@@ -130,7 +137,9 @@ class FakeTerminal:
         found = answer(picture, *arguments, **named)
         return {"value": found, "error": [1, "Success"] if found is not None else [-4, "Terminal: Not found"]}
 
-    def _initialize(self, _: Mapping[str, Any], path: str, **_named: Any) -> bool:
+    def _initialize(self, _: Mapping[str, Any], path: str, *, login: int, **_named: Any) -> bool:
+        if login == self.broker.login:  # the terminal leaves the account that it showed
+            self.over.get("account", {}).pop("login", None)
         return path == str(self.path)
 
     def _terminal_info(self, _: Mapping[str, Any]) -> dict[str, Any]:
@@ -202,7 +211,8 @@ class FakeTerminal:
     def _order_calc_margin(
         self, _: Mapping[str, Any], action: int, name: str, volume: float, price: float
     ) -> float | None:
-        return self.broker.order_calc_margin("sell" if action else "buy", name, volume, price)
+        plain = self.broker.order_calc_margin("sell" if action else "buy", name, volume, price)
+        return None if plain is None else self.margin(plain, volume, price)
 
     # The picture -----------------------------------------------------------------------------------------------------
 
@@ -232,7 +242,8 @@ class FakeTerminal:
         quote = self.broker.quote(name)
         if quote is None:
             return None
-        return {**self._times("time", quote.time_ms), "bid": quote.bid, "ask": quote.ask, "flags": 6}
+        times = self._times("time", quote.time_ms + self.ahead_ms.get(name, 0))
+        return {**times, "bid": quote.bid, "ask": quote.ask, "flags": 6}
 
     def _position(self, position: Position) -> dict[str, Any]:
         same = ("ticket", "symbol", "volume", "price_open", "price_current", "profit", "swap", "magic")

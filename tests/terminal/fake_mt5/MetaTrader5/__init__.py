@@ -62,6 +62,7 @@ def _ask(name: str, *arguments: Any, **named: Any) -> Any:
     if reply.get("do") == "hang":
         _hang()
     if reply.get("do") == "die":
+        os.write(2, reply.get("says", "").encode())
         os._exit(77)
     _fail(*reply.get("error", (1, "Success")))
     return reply.get("value")
