@@ -13,6 +13,10 @@ class MarketError(LotbridgeError):
     """A recorded market cannot be read. The message names the file, the row where there is one, and the fix."""
 
 
+class ReplayError(LotbridgeError):
+    """A replay, its strategy or the folder of its run is at fault. The message names file or moment, and the fix."""
+
+
 class JournalError(LotbridgeError):
     """The journal cannot be opened, read or written."""
 

@@ -14,12 +14,13 @@ from bridge.cli.screen import GOOD, line, lines, note, screen
 from bridge.errors import ConfigError, MarketError
 from bridge.market.broker_zone import BrokerZone, zone_of
 from bridge.market.recording import TIMEFRAME_MS
-from bridge.record.recorder import DAY_MS, Recorder, Wish, day_ms
+from bridge.record.recorder import DAY_MS, Patience, Recorder, Wish, day_ms
 from bridge.settings import AccountSettings
 from bridge.terminal.mt5.configure import mt5_config
 from bridge.terminal.mt5.dialogue import Dialogue
 
 WATCH_S = 15.0
+APART_S = 30.0
 _LOCK = ".lotbridge-record.lock"
 
 
@@ -49,14 +50,18 @@ def record(
         str | None,
         typer.Option(
             metavar="ZONE",
-            help="The broker's clock over the year: new-york-close, UTC, +02:00, or an IANA name. Default: measured.",
+            help="The broker's clock over the year: new-york-close, UTC, +02:00, or an IANA name. "
+            "Default: as DIR was begun; a new one takes new-york-close if the live ticks fit it now.",
             show_default=False,
         ),
     ] = None,
     account: options.Account = None,
     config: options.Config = None,
 ) -> None:
-    """Record symbols of a live terminal (terminal = "mt5"). Ctrl-C loses nothing; the same command goes on."""
+    """Record symbols of a live terminal (terminal = "mt5"). Ctrl-C loses nothing; the same command goes on.
+
+    A day is complete when it is past and the terminal has answered the same twice; until then it is asked for again.
+    """
     chosen = _account(config, account)
     if chosen.mt5 is None:  # pragma: no cover - _account chose one that has it
         raise AssertionError
@@ -75,7 +80,7 @@ def record(
     )
     watched = dataclasses.replace(chosen.mt5, symbols=names)
     with _locked(folder), Dialogue(mt5_config(chosen.login, watched, chosen.policy, mode="serve")) as dialogue:
-        Recorder(dialogue, wish, note, WATCH_S).run()
+        Recorder(dialogue, wish, note, Patience(watch_s=WATCH_S, apart_s=APART_S)).run()
     console = screen()
     line(console, "Recorded. To play it, put into an account of bridge.toml:", GOOD)
     lines(console, 'terminal = "recorded"', f"market = '{folder.absolute()}'")

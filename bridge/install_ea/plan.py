@@ -38,10 +38,10 @@ def make_plan(terminal: Terminal, sources: dict[str, Path], version: str, *, for
     planner = _Planner(terminal, force=force)
     try:
         items = [planner.look_at(name, source) for name, source in sources.items()]
+        items += planner.outlived(sources)
+        planner.note(version)
     except OSError as fault:
         raise InstallError(f"{fault.filename} cannot be read: {fault.strerror}. Nothing was changed.") from fault
-    items += planner.outlived(sources)
-    planner.note(version)
     return Plan(terminal=terminal, items=items, steps=planner.steps)
 
 
@@ -61,15 +61,15 @@ class _Planner:
             raise InstallError(f"{target} is a link to the file it would be copied from: there is nothing to install.")
         old = _content(target)
         if old is None:
-            return self._install(name, data, Item(name, "added"))
+            return self._install(name, data, None, Item(name, "added"))
         if digest(old) == digest(data):
             self._after[name] = digest(data)
             self._drop_offer(name, data)
             return Item(name, "unchanged")
         if digest(old) == self._before.files.get(name):
-            return self._install(name, data, Item(name, "upgraded"))
+            return self._install(name, data, old, Item(name, "upgraded"))
         if self._force:
-            return self._install(name, data, Item(name, "replaced", self._back_up(target, old)))
+            return self._install(name, data, old, Item(name, "replaced", self._back_up(target, old)))
         return Item(name, "kept", self._offer(name, data))
 
     def outlived(self, sources: dict[str, Path]) -> list[Item]:
@@ -81,10 +81,11 @@ class _Planner:
         """Bring the manifest up to date, as the last step."""
         after = Manifest(version=version, files=self._after)
         if after != self._before:
-            self.steps.append(Step(manifest_path(self._mql5), after.encode()))
+            path = manifest_path(self._mql5)
+            self.steps.append(Step(path, after.encode(), _content(path)))
 
-    def _install(self, name: str, data: bytes, item: Item) -> Item:
-        self.steps.append(Step(self._path(name), data))
+    def _install(self, name: str, data: bytes, old: bytes | None, item: Item) -> Item:
+        self.steps.append(Step(self._path(name), data, old))
         self._after[name] = digest(data)
         self._drop_offer(name, data)
         return item
@@ -96,7 +97,7 @@ class _Planner:
         if old is None or digest(old) != digest(data):
             if old is not None and digest(old) != self._before.files.get(offered):
                 self._back_up(beside, old)
-            self.steps.append(Step(beside, data))
+            self.steps.append(Step(beside, data, old))
         self._after[offered] = digest(data)
         return beside
 
@@ -105,7 +106,7 @@ class _Planner:
         offered = name + NEW
         old = _content(self._path(offered))
         if old is not None and digest(old) in (digest(data), self._before.files.get(offered)):
-            self.steps.append(Step(self._path(offered), None))
+            self.steps.append(Step(self._path(offered), None, old))
         self._after.pop(offered, None)
 
     def _back_up(self, target: Path, old: bytes) -> Path:
@@ -114,7 +115,7 @@ class _Planner:
         while exists(backup):
             number += 1
             backup = target.with_name(f"{target.name}{BACKUP}{number}")
-        self.steps.append(Step(backup, old))
+        self.steps.append(Step(backup, old, None))
         return backup
 
     def _path(self, name: str) -> Path:

@@ -11,25 +11,42 @@ from bridge.install_ea.faults import InstallError
 
 
 class Step(NamedTuple):
-    """A file and its new content; None removes it."""
+    """A file, its new content (None removes it), and what it held when that was decided (None: it was not there)."""
 
     path: Path
     data: bytes | None
+    before: bytes | None
 
 
 class _Staged(NamedTuple):
     """A step whose new and old content lie ready beside the file, so that no full disk can stop what follows."""
 
-    path: Path
+    step: Step
     new: Path | None
     old: Path | None
 
 
+class _ChangedError(Exception):
+    """Somebody has saved a file since its step was decided."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self.path = path
+
+
 def carry_out(steps: list[Step]) -> None:
-    """Write everything. On any failure everything is as before. Raises InstallError."""
+    """Write everything, each file only over what it held when that was decided. Raises InstallError.
+
+    On any failure everything is as before.
+    """
     writer = _Writer()
     try:
         writer.write(steps)
+    except _ChangedError as fault:
+        undone = writer.undo()
+        raise InstallError(
+            f"{fault.path} was changed at this very moment, and is left as it is. {undone} Run this again."
+        ) from fault
     except OSError as fault:
         where = fault.filename2 or fault.filename or "a file"
         undone = writer.undo()
@@ -53,12 +70,13 @@ class _Writer:
         """Stage every step, then let the new files take their places one by one."""
         staged = [self._stage(step) for step in steps]
         for each in staged:
+            _demand_unchanged(each.step)
             # Noted first, so that one that is interrupted is undone too.
             self._done.append(each)
             if each.new is None:
-                each.path.unlink(missing_ok=True)
+                each.step.path.unlink(missing_ok=True)
             else:
-                each.new.replace(each.path)
+                each.new.replace(each.step.path)
 
     def undo(self) -> str:
         """Put everything back, and say how that went."""
@@ -86,22 +104,29 @@ class _Writer:
         old = self._spare_name(step.path) if step.path.exists() else None
         if old is not None:
             shutil.copy2(step.path, old)
-        return _Staged(step.path, new, old)
+        return _Staged(step, new, old)
 
     def _restore(self, each: _Staged) -> str:
-        if (each.path if each.new is None else each.new).exists():
+        path = each.step.path
+        if (path if each.new is None else each.new).exists():
             return ""  # it has not happened
         try:
+            if _content(path) != each.step.data:
+                return self._left(each, "was changed since")
             if each.old is None:
-                each.path.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
             else:
-                each.old.replace(each.path)
+                each.old.replace(path)
         except OSError as fault:
-            if each.old is not None:
-                self._spare.remove(each.old)
-                return f"the old {each.path} is {each.old} ({fault.strerror})"
-            return f"{each.path} is new ({fault.strerror})"
+            return self._left(each, str(fault.strerror))
         return ""
+
+    def _left(self, each: _Staged, why: str) -> str:
+        """What the user is told of a file that was not put back. Its old content is kept."""
+        if each.old is None:
+            return f"{each.step.path} is new ({why})"
+        self._spare.remove(each.old)
+        return f"the old {each.step.path} is {each.old} ({why})"
 
     def _make_folder(self, folder: Path) -> None:
         if folder.is_dir():
@@ -114,3 +139,15 @@ class _Writer:
         spare = path.with_name(f".lotbridge-{secrets.token_hex(6)}.tmp")
         self._spare.append(spare)
         return spare
+
+
+def _demand_unchanged(step: Step) -> None:
+    if _content(step.path) != step.before:
+        raise _ChangedError(step.path)
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None

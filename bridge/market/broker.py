@@ -96,7 +96,7 @@ class SimulatedBroker(BrokerEngine):
         return MoneyCheck(spec.name, side, price, worse, profit, self.order_calc_margin(side, spec.name, 1.0, price))
 
     def _refresh(self) -> None:
-        seen = (self._ledger.changes, sum(tape.read for tape in self._tapes.values()))
+        seen = (self._ledger.changes, sum(tape.passed + tape.read for tape in self._tapes.values()))
         if seen == self._seen:
             return
         self._seen = seen

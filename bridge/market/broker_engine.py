@@ -134,6 +134,9 @@ class BrokerEngine:
             if midnight <= to_ms:
                 self._charge_swaps(midnight)
                 self._run(midnight)
+        self._restate_when_due()
+
+    def _restate_when_due(self) -> None:
         if self.now_ms - self._restated_ms >= RESTATE_MS:
             self._restated_ms = self.now_ms
             self._restate()
@@ -210,7 +213,7 @@ class BrokerEngine:
             if reason is not None:
                 price = held.exit_price(quote)
                 price = self._slipped(spec, other(held.side), price) if reason == "sl" else price
-                ledger.leave(held, held.volume, price, self.now_ms)
+                ledger.leave(held, held.volume, price, self.now_ms, reason)
         for item in ledger.waiting(symbol):
             if item.reached(quote):
                 self._fill(item, quote)
@@ -286,6 +289,6 @@ class BrokerEngine:
             floating = self._ledger.floating(quotes)
             held = min(self._ledger.holdings.values(), key=lambda h: floating[h.ticket] + h.swap)
             price = self._slipped(self.specs[held.symbol], other(held.side), held.exit_price(quotes[held.symbol]))
-            self._ledger.leave(held, held.volume, price, self.now_ms)
+            self._ledger.leave(held, held.volume, price, self.now_ms, "stop_out")
             acted = True
         return acted

@@ -1,6 +1,7 @@
 """The account that the simulated broker keeps: what is open, what was dealt, and the money of both."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from decimal import Decimal
 
 from bridge.errors import MarketError
@@ -31,6 +32,8 @@ class Ledger:
         self.changes = 0
         self.known: set[int] = set()
         """Every position and order there ever was, so that no fill is booked twice."""
+        self.on_leave: Callable[[Holding, Deal, str], None] | None = None
+        """Hears of every close: the position, the deal, and why ("sl", "tp", "stop_out", "reverse", "exit")."""
         self._market = market
         self._digits = 0 if money.currency in WITHOUT_CENTS else 2
         self._next = FIRST_TICKET
@@ -105,10 +108,10 @@ class Ledger:
         if current.side == new.side:
             return self._add(current, new)
         if new.volume <= current.volume:
-            return self.leave(current, new.volume, new.price_open, new.time_ms)
+            return self.leave(current, new.volume, new.price_open, new.time_ms, "reverse")
         return self._flip(current, new)
 
-    def leave(self, held: Holding, lots: Decimal, price: float, now_ms: int) -> Deal:
+    def leave(self, held: Holding, lots: Decimal, price: float, now_ms: int, reason: str = "exit") -> Deal:
         """Close a position or a part of it; swap and margin go with it in proportion."""
         share = float(lots / held.volume)
         profit = self.gain(held, price, lots)
@@ -120,7 +123,10 @@ class Ledger:
             held.volume -= lots
             held.swap = self.rounded(held.swap - swap)
             held.margin *= 1 - share
-        return self._deal(held, ENTRY_OUT, lots, price, profit=profit, swap=swap, now_ms=now_ms)
+        deal = self._deal(held, ENTRY_OUT, lots, price, profit=profit, swap=swap, now_ms=now_ms)
+        if self.on_leave is not None:
+            self.on_leave(held, deal, reason)
+        return deal
 
     def _add(self, current: Holding, new: Holding) -> Deal:
         """Netting: more on the same side averages the price; stops that come with it replace the old ones."""
@@ -140,7 +146,12 @@ class Ledger:
         new.margin *= float(left / new.volume)
         new.volume, new.ticket = left, current.ticket
         self.holdings[current.ticket] = new
-        return self._deal(new, ENTRY_INOUT, dealt, new.price_open, profit=profit, swap=swap, now_ms=new.time_ms)
+        deal = self._deal(new, ENTRY_INOUT, dealt, new.price_open, profit=profit, swap=swap, now_ms=new.time_ms)
+        if self.on_leave is not None:
+            paid = self.rounded(deal.commission * float(current.volume / dealt))
+            closed = replace(deal, entry=ENTRY_OUT, volume=float(current.volume), commission=paid)
+            self.on_leave(current, closed, "reverse")
+        return deal
 
     def _deal(
         self, held: Holding, entry: int, lots: Decimal, price: float, *, profit: float, swap: float, now_ms: int

@@ -54,6 +54,27 @@ class TerminalMoney:
                 return last
         return None
 
+    def way(self, currency: str) -> tuple[tuple[str, bool], ...] | None:
+        """The pairs that `convert` leads through now, each with whether it is quoted the other way round."""
+        if currency == self.currency:
+            return ()
+        direct = self._pair(currency, self.currency)
+        if direct is not None:
+            return (direct,)
+        for between in self._currencies:
+            first = () if between == currency else (self._pair(currency, between),)
+            last = () if between == self.currency else (self._pair(between, self.currency),)
+            legs = tuple(leg for leg in (*first, *last) if leg is not None)
+            if len(legs) == len(first) + len(last):
+                return legs
+        return None
+
+    def _pair(self, have: str, want: str) -> tuple[str, bool] | None:
+        """The quoted symbol that converts, and whether it is quoted the other way round."""
+        name, inverse = self._pairs.get((have, want)), self._pairs.get((want, have))
+        found = name or inverse
+        return None if found is None or self._quote(found) is None else (found, name is None)
+
     def _through_pair(self, amount: float, have: str, want: str) -> float | None:
         if have == want or amount == 0:
             return amount

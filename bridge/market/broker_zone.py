@@ -60,13 +60,10 @@ def zone_of(text: str) -> BrokerZone:
         raise ValueError(f"{name!r} is no broker's time zone; write {wanted}") from None
 
 
-def likely_zone(offset_ms: int, now_ms: int) -> BrokerZone:
-    """What an offset measured now says of the whole year: New York's close if it fits, else the offset itself."""
+def usual_zone(offset_ms: int, now_ms: int) -> BrokerZone | None:
+    """New York's close, where an offset measured now fits it; None: nothing usual fits, and the user has to say."""
     close = zone_of(NEW_YORK_CLOSE)
-    if close.wall_ms(now_ms) - now_ms == offset_ms:
-        return close
-    minutes = abs(offset_ms) // 60_000
-    return zone_of(f"{'-' if offset_ms < 0 else '+'}{minutes // 60:02}:{minutes % 60:02}")
+    return close if close.wall_ms(now_ms) - now_ms == offset_ms else None
 
 
 def _ms(offset: timedelta) -> int:

@@ -1,5 +1,13 @@
 """Ticks and bars as MetaTrader 5 itself exports them: View > Symbols > Ticks or Bars > Export.
 
+Columns are separated by tabs, prices have a point; UTF-8 with or without a byte order mark, or UTF-16:
+
+    <DATE>      <TIME>        <BID>    <ASK>    <LAST>  <VOLUME>  <FLAGS>
+    2026.03.04  12:00:00.250  1.10000  1.10010                    6
+    2026.03.04  12:00:01.000  1.10002                             2        (the ask is as before)
+
+    <DATE>      <TIME>    <OPEN>  <HIGH>  <LOW>  <CLOSE>  <TICKVOL>  <VOL>  <SPREAD>
+
 The file's name says symbol, timeframe and period: `EURUSD_202603020000_202603062359.csv` holds ticks,
 `EURUSD_M15_202601020000_202603062345.csv` bars. Times are the broker's, and nothing in the file says whose: a file
 `broker_zone.txt` beside it does, in one line (`bridge.market.broker_zone`). It is never guessed.
@@ -8,6 +16,7 @@ The file's name says symbol, timeframe and period: `EURUSD_202603020000_20260306
 import codecs
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,15 +24,18 @@ import numpy as np
 
 from bridge.errors import MarketError
 from bridge.market.broker_zone import BrokerZone, zone_of
-from bridge.market.recording import BarSeries, TickSeries
+from bridge.market.recording import TIMEFRAME_MS, BarSeries, TickSeries
 
 ZONE_FILE = "broker_zone.txt"
 SOURCE = "csv"
-_NAME = re.compile(r"(?P<symbol>.+?)(?:_(?P<timeframe>M1|M5|M15|M30|H1|H4|Daily))?_(?P<period>\d{12}_\d{12})\.csv")
+_NAME = re.compile(
+    r"(?P<symbol>.+?)(?:_(?P<timeframe>M\d{1,2}|H\d{1,2}|Daily|Weekly|Monthly))?_(?P<period>\d{12}_\d{12})\.csv"
+)
 _TIMEFRAMES = {"Daily": "D1"}
+_DATE = re.compile(r"\d{4}\.\d\d\.\d\d")
+_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,3}))?)?")
 _TICK_COLUMNS = ("<DATE>", "<TIME>", "<BID>", "<ASK>")
 _BAR_COLUMNS = ("<DATE>", "<OPEN>", "<HIGH>", "<LOW>", "<CLOSE>")
-_DAY_MS = 86_400_000
 
 
 class Export(NamedTuple):
@@ -35,13 +47,14 @@ class Export(NamedTuple):
 
 
 def exports(folder: Path) -> list[Export]:
-    """The exported files of a folder, by name; other CSV files are not looked at."""
+    """The exported files of a folder, by name; other CSV files and timeframes of no use are not looked at."""
     found = ((_NAME.fullmatch(path.name), path) for path in sorted(folder.glob("*.csv")))
-    return [
+    named = [
         Export(match["symbol"], _TIMEFRAMES.get(match["timeframe"], match["timeframe"]), path)
         for match, path in found
         if match is not None
     ]
+    return [each for each in named if each.timeframe is None or each.timeframe in TIMEFRAME_MS]
 
 
 def folder_zone(folder: Path) -> BrokerZone:
@@ -57,7 +70,11 @@ def folder_zone(folder: Path) -> BrokerZone:
 
 
 def read_ticks(path: Path) -> TickSeries:
-    """The ticks of one export, in UTC. A cell that is empty has not changed. Raises MarketError."""
+    """The ticks of one export, in UTC. A cell that is empty has not changed. Raises MarketError.
+
+    Before both prices are known there is no tick, and a moment at which the bid is above the ask is left out, as
+    `lotbridge record` does: brokers send such quotes now and then, and nobody can trade them.
+    """
     times: list[int] = []
     bids: list[float] = []
     asks: list[float] = []
@@ -68,7 +85,7 @@ def read_ticks(path: Path) -> TickSeries:
             moment = _moment_ms(day, time)
         except ValueError as fault:
             raise MarketError(f"{path}, line {line}: {fault}; export the ticks again") from fault
-        if bid > 0 and ask > 0:
+        if 0 < bid <= ask:
             times.append(moment)
             bids.append(bid)
             asks.append(ask)
@@ -102,33 +119,54 @@ def read_bars(path: Path, timeframe: str) -> BarSeries:
 def _lines(path: Path) -> list[str]:
     try:
         content = path.read_bytes()
-        wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        return content.decode("utf-16" if wide else "utf-8-sig").splitlines()
+        return content.decode(_encoding(content)).splitlines()
     except (OSError, UnicodeDecodeError) as fault:
         raise MarketError(f"{path} cannot be read: {fault}; export it again") from fault
 
 
+def _encoding(content: bytes) -> str:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    return "utf-16-le" if content[1:2] == b"\0" else "utf-8-sig"
+
+
 def _header(path: Path) -> list[str]:
     lines = _lines(path)
-    return lines[0].replace(",", "\t").split("\t") if lines else []
+    return lines[0].split(_separator(lines[0])) if lines else []
+
+
+def _separator(header: str) -> str:
+    return "\t" if "\t" in header else ","
 
 
 def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, list[str]]]:
     """Line number and the cells of these columns, of every row."""
     lines = _lines(path)
-    header = lines[0].replace(",", "\t").split("\t") if lines else []
+    separator = _separator(lines[0]) if lines else ""
+    header = lines[0].split(separator) if lines else []
     missing = [name for name in columns if name not in header]
     if missing:
         raise MarketError(f"{path} lacks the column {', '.join(missing)}; export it again with the terminal")
     places = [header.index(name) for name in columns]
     for number, line in enumerate(lines[1:], start=2):
         if line.strip():
-            cells = line.replace(",", "\t").split("\t")
-            yield number, [cells[place].strip() if place < len(cells) else "" for place in places]
+            cells = line.split(separator)
+            if max(places) >= len(cells):
+                raise MarketError(f"{path}, line {number} ends early; export it again")
+            yield number, [cells[place].strip() for place in places]
 
 
 def _moment_ms(day: str, time: str) -> int:
-    """ "2026.03.04" and "10:00:00.123" or "10:00" as broker milliseconds."""
-    base = np.datetime64(day.replace(".", "-"), "ms").astype(np.int64)
-    hours, minutes, seconds = (*time.split(":"), "0")[:3]
-    return int(base) + int(hours) * 3_600_000 + int(minutes) * 60_000 + round(float(seconds) * 1000)
+    """ "2026.03.04" and "10:00:00.123" or "10:00" as broker milliseconds. Raises ValueError."""
+    match = _TIME.fullmatch(time)
+    if match is None:
+        raise ValueError(f"{time!r} is no time such as 10:00:00.123")
+    hours, minutes, seconds = int(match[1]), int(match[2]), int(match[3] or 0)
+    return _day_ms(day) + ((hours * 60 + minutes) * 60 + seconds) * 1000 + int((match[4] or "0").ljust(3, "0"))
+
+
+@lru_cache(maxsize=8)
+def _day_ms(day: str) -> int:
+    if _DATE.fullmatch(day) is None:
+        raise ValueError(f"{day!r} is no day such as 2026.03.04")
+    return int(np.datetime64(day.replace(".", "-"), "ms").astype(np.int64))

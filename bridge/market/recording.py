@@ -81,12 +81,12 @@ class RecordedMarket:
     @property
     def start_ms(self) -> int:
         """Time of the first tick of any symbol."""
-        return min(int(symbol.ticks.time_ms[0]) for symbol in self.symbols.values())
+        return min(int(symbol.ticks.time_ms[0]) for symbol in self.symbols.values() if len(symbol.ticks.time_ms))
 
     @property
     def end_ms(self) -> int:
         """Time of the last tick of any symbol."""
-        return max(int(symbol.ticks.time_ms[-1]) for symbol in self.symbols.values())
+        return max(int(symbol.ticks.time_ms[-1]) for symbol in self.symbols.values() if len(symbol.ticks.time_ms))
 
 
 def group_bars(timeframe: str, opening_ms: NDArray[np.int64], rows: BarSeries) -> BarSeries:

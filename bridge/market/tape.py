@@ -33,8 +33,16 @@ class Tape:
     def __init__(self, ticks: TickSeries) -> None:
         self.ticks = ticks
         self.read = 0
+        self.passed = 0
+        """Ticks of the stretches before this one."""
         self._quote: Quote | None = None
         self._quoted = 0
+
+    def go_on(self, ticks: TickSeries) -> None:
+        """The next stretch of a recording that is not held in memory whole; the last one has been read to its end."""
+        self.passed += self.read
+        self._quote = self.quote()
+        self.ticks, self.read, self._quoted = ticks, 0, 0
 
     def count_until(self, ms: int) -> int:
         """How many ticks have a time of at most `ms`."""
@@ -58,10 +66,11 @@ class Tape:
 
     def extremes(self, end: int) -> Extremes | None:
         """The worst prices among unread ticks below index `end` and the last one read; None without any."""
-        start = max(0, self.read - 1)
-        if start >= end:
-            return None
-        return Extremes(float(self.ticks.bid[start:end].min()), float(self.ticks.ask[start:end].max()))
+        last = self.quote()
+        if self.read >= end:
+            return None if last is None else Extremes(last.bid, last.ask)
+        bid, ask = float(self.ticks.bid[self.read : end].min()), float(self.ticks.ask[self.read : end].max())
+        return Extremes(bid, ask) if last is None else Extremes(min(bid, last.bid), max(ask, last.ask))
 
     def first_trip(self, levels: Levels, end: int) -> int | None:
         """Index of the first unread tick below `end` at which one of the levels is reached."""

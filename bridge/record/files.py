@@ -2,56 +2,65 @@
 
 import csv
 import io
+import re
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bridge.errors import MarketError
-from bridge.market.recording import BarSeries, TickSeries
+from bridge.market import file_names
+from bridge.market.recording import BarSeries
 from bridge.record import parquet
 from bridge.terminal.mt5.asks import DealRow, SymbolProbe
 from sizing.snapshot import SymbolSpec
 
 SOURCE = "mt5"
 _SPEC = tuple(field.name for field in fields(SymbolSpec) if not field.name.startswith("margin_rate_"))
-_FORBIDDEN = set('/\\:*?"<>|')
+_SYMBOL_FILE = re.compile(
+    rf"(?:ticks_{SOURCE}_(?P<ticks>.+)_\d{{4}}-\d\d-\d\d|bars_{SOURCE}_[A-Z]+\d+_(?P<bars>.+))\.parquet"
+)
 
 
-def demand_plain(symbol: str) -> None:
-    """A symbol whose name cannot be part of a file's name cannot be recorded. Raises MarketError."""
-    if set(symbol) & _FORBIDDEN:
-        raise MarketError(f"{symbol!r} cannot be recorded: its name cannot be part of a file's name")
+def symbol_parts(folder: Path, symbols: Iterable[str]) -> dict[str, str]:
+    """What each symbol is called in this folder's file names: as it was before, or as `file_names` writes it."""
+    matches = (_SYMBOL_FILE.fullmatch(path.name) for path in sorted(folder.glob(f"*_{SOURCE}_*.parquet")))
+    taken = [match["ticks"] or match["bars"] for match in matches if match is not None]
+    return file_names.parts(symbols, {file_names.decoded(part): part for part in taken})
 
 
-def ticks_path(folder: Path, symbol: str, day_ms: int) -> Path:
+def ticks_path(folder: Path, part: str, day_ms: int) -> Path:
     """One file for each UTC day."""
-    return folder / f"ticks_{SOURCE}_{symbol}_{datetime.fromtimestamp(day_ms / 1000, UTC):%Y-%m-%d}.parquet"
+    return folder / f"ticks_{SOURCE}_{part}_{datetime.fromtimestamp(day_ms / 1000, UTC):%Y-%m-%d}.parquet"
 
 
-def write_ticks(path: Path, ticks: TickSeries, until_ms: int) -> None:
-    """A day's ticks, complete up to `until_ms`."""
-    columns = {"time_msc": ticks.time_ms, "bid": ticks.bid, "ask": ticks.ask}
-    parquet.write(path, columns, until_ms)
-
-
-def bars_path(folder: Path, symbol: str, timeframe: str) -> Path:
+def bars_path(folder: Path, part: str, timeframe: str) -> Path:
     """One file for each symbol and timeframe."""
-    return folder / f"bars_{SOURCE}_{timeframe}_{symbol}.parquet"
+    return folder / f"bars_{SOURCE}_{timeframe}_{part}.parquet"
 
 
-def add_bars(path: Path, symbol: str, new: BarSeries) -> int:
-    """Bars beside those that the file holds; of two of one time the new one stays. How many it holds then."""
+class BarsFile(NamedTuple):
+    """What a file of bars holds after an answer."""
+
+    time_ms: NDArray[np.int64]
+    """When its bars open (n,), sorted."""
+    added: int
+
+
+def add_bars(path: Path, symbol: str, new: BarSeries) -> BarsFile:
+    """At least one bar beside those that the file holds; of two of one time the new one stays. Raises MarketError."""
     pa = parquet.arrow()
     known = parquet.read(path)
+    before = 0
     columns = {"time": new.time_ms, "open": new.open, "high": new.high, "low": new.low, "close": new.close}
     if known is not None and set(known) >= set(columns):
         old = {name: _numbers(pa, name, known[name]) for name in columns}
+        before = len(old["time"])
         stays = ~np.isin(old["time"], new.time_ms)
         columns = {name: np.concatenate([old[name][stays], column]) for name, column in columns.items()}
     order = np.argsort(columns["time"], kind="stable")
@@ -59,16 +68,7 @@ def add_bars(path: Path, symbol: str, new: BarSeries) -> int:
     sorted_columns: dict[str, Any] = {name: column[order] for name, column in columns.items()}
     sorted_columns["time"] = pa.array(sorted_columns["time"], pa.int64()).cast(pa.timestamp("ms"))
     parquet.write(path, {"symbol": pa.array([symbol] * count, pa.string()), **sorted_columns})
-    return count
-
-
-def newest_bar_ms(path: Path) -> int | None:
-    """When the newest bar of a file opened; None without any."""
-    known = parquet.read(path)
-    if known is None or "time" not in known or not len(known["time"]):
-        return None
-    pa = parquet.arrow()
-    return int(known["time"].cast(pa.timestamp("ms")).cast(pa.int64())[-1].as_py())
+    return BarsFile(np.asarray(columns["time"][order], dtype=np.int64), count - before)
 
 
 def write_specs(folder: Path, symbols: Iterable[SymbolProbe], now_ms: int) -> Path:

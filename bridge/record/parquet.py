@@ -1,13 +1,14 @@
 """Parquet files that are replaced whole: a reader, or the next run after Ctrl-C, sees the old one or the new one."""
 
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from bridge.errors import MarketError
 
-UNTIL = b"lotbridge.until_ms"
-"""Metadata of a tick file: up to which moment (UTC, milliseconds) it is complete."""
+ROWS = 65_536
+"""Rows of a row group: what a reader that goes from group to group holds at a time."""
 
 
 def arrow() -> Any:
@@ -20,15 +21,15 @@ def arrow() -> Any:
     return pa
 
 
-def write(path: Path, columns: dict[str, Any], until_ms: int | None = None) -> None:
-    """Put a file in its place in one step."""
+def write(path: Path, columns: dict[str, Any], about: dict[bytes, bytes] | None = None) -> None:
+    """Put a file in its place in one step. `about` is its metadata."""
     pa = arrow()
     table = pa.table(columns)
-    if until_ms is not None:
-        table = table.replace_schema_metadata({UNTIL: str(until_ms).encode()})
+    if about is not None:
+        table = table.replace_schema_metadata(about)
     temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex}.tmp")
     try:
-        pa.parquet.write_table(table, temporary, compression="zstd")
+        pa.parquet.write_table(table, temporary, compression="zstd", row_group_size=ROWS)
         temporary.replace(path)
     except OSError as fault:
         raise MarketError(f"{path} cannot be written: {fault.strerror or fault}") from fault
@@ -41,24 +42,23 @@ def read(path: Path) -> dict[str, Any] | None:
 
     It may be held by another program for a moment: taken for absent, it would be replaced and what it holds be lost.
     """
-    pa = arrow()
     if not path.is_file():
         return None
-    try:
-        table = pa.parquet.read_table(path)
-    except (pa.ArrowException, OSError) as fault:
-        problem = str(fault).splitlines()[0]
-        raise MarketError(f"{path} cannot be read ({problem}). Close what holds it, or move it away.") from fault
+    table = _reading(path, lambda: arrow().parquet.read_table(path))
     return {name: table.column(name) for name in table.column_names}
 
 
-def complete_until(path: Path) -> int:
-    """Up to when a tick file is complete; 0 without one."""
-    pa = arrow()
+def metadata(path: Path) -> dict[bytes, bytes]:
+    """A file's metadata; empty where there is no file. Raises MarketError as `read` does."""
     if not path.is_file():
-        return 0
+        return {}
+    return _reading(path, lambda: arrow().parquet.read_schema(path)).metadata or {}
+
+
+def _reading(path: Path, read: Callable[[], Any]) -> Any:
+    pa = arrow()
     try:
-        metadata = pa.parquet.read_schema(path).metadata or {}
-        return int(metadata.get(UNTIL, b"0"))
-    except (pa.ArrowException, OSError, ValueError):
-        return 0
+        return read()
+    except (pa.ArrowException, OSError) as fault:
+        problem = str(fault).splitlines()[0]
+        raise MarketError(f"{path} cannot be read ({problem}). Close what holds it, or move it away.") from fault

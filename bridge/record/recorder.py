@@ -1,5 +1,10 @@
-"""Recording step by step. Each step leaves whole files, so that it can be interrupted anywhere and go on later."""
+"""Recording step by step. Each step leaves whole files, so that it can be interrupted anywhere and go on later.
 
+The terminal may answer with a part of its history while it loads the rest. So everything that is new is asked for a
+second time, and a day of ticks is complete only when both answers were the same (`bridge.record.day`).
+"""
+
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.errors import MarketError
-from bridge.market.broker_zone import BrokerZone, likely_zone
-from bridge.market.recording import TIMEFRAME_MS, BarSeries, TickSeries
-from bridge.record import files, parquet
+from bridge.market.broker_zone import BrokerZone, zone_of
+from bridge.market.recording import BarSeries, TickSeries
+from bridge.record import about, day, files, parquet
 from bridge.terminal.feed_clock import measured_offset_ms
 from bridge.terminal.mt5.asks import (
     AskBars,
@@ -29,9 +34,10 @@ from bridge.terminal.mt5.asks import (
 from bridge.terminal.mt5.dialogue import Dialogue
 
 DAY_MS = 86_400_000
-_OVERLAP_BARS = 3
 _SAFE_MS = 3_600_000
-"""A day is complete an hour after its end: late ticks have come by then."""
+"""A day is past an hour after its end: late ticks have come by then."""
+_CLOSED_MS = 5 * DAY_MS
+"""No market is closed for longer: where bars lack more, not all that was wished for is there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,52 +51,84 @@ class Wish:
     timeframes: tuple[str, ...]
     bars_days: int
     zone: BrokerZone | None = None
-    """The broker's clock over the year; None: as measured now."""
+    """The broker's clock over the year; None: as the folder says, or as measured now."""
 
 
 Say = Callable[[str], None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long to watch for live ticks, and how long two answers must be apart to prove a day; seconds."""
+
+    watch_s: float
+    apart_s: float
+
+
 class Recorder:
     """Asks the terminal and writes files. `say` is told of every step."""
 
-    def __init__(self, dialogue: Dialogue, wish: Wish, say: Say, watch_s: float) -> None:
+    def __init__(self, dialogue: Dialogue, wish: Wish, say: Say, patience: Patience) -> None:
         self._dialogue = dialogue
         self._wish = wish
         self._say = say
-        self._watch_s = watch_s
+        self._patience = patience
         self._zone = wish.zone
         self._now_ms = 0
+        self._connected = False
+        self._parts: dict[str, str] = {}
 
     def run(self) -> None:
         """Everything that is wished for and not there yet. Raises MarketError and DialogueError."""
         parquet.arrow()
-        for symbol in self._wish.symbols:
-            files.demand_plain(symbol)
+        kept = about.read(self._wish.folder)
+        self._parts = files.symbol_parts(self._wish.folder, self._wish.symbols)
         self._dialogue.attach()
         probe = self._dialogue.ask(AskProbe(), Probe)
         if probe.unknown:
             raise MarketError(f"The broker has no {', '.join(probe.unknown)}; use its own names, suffixes included")
-        self._find_zone()
+        self._connected = probe.connected
+        self._find_zone(kept, probe.server)
         self._specs(probe)
         days = list(self._days())
+        open_days: list[tuple[str, int]] = []
+        new_bars: list[tuple[str, str]] = []
         for symbol in self._wish.symbols:
             for number, day_ms in enumerate(days, start=1):
-                self._ticks(symbol, day_ms, f"{number} of {len(days)}")
-            for timeframe in self._wish.timeframes:
-                self._bars(symbol, timeframe)
+                if not self._ticks(symbol, day_ms, f"{number} of {len(days)}"):
+                    open_days.append((symbol, day_ms))
+            new_bars += [(symbol, timeframe) for timeframe in self._wish.timeframes if self._bars(symbol, timeframe)]
+        self._again(open_days, new_bars)
         self._deals(probe.account.login)
 
-    def _find_zone(self) -> None:
-        offset = self._dialogue.ask(AskOffset(self._watch_s if self._zone is None else 0.0), Offset)
-        self._now_ms = offset.now_ms
-        if self._zone is not None:
-            return
-        if offset.broker_s is None:
-            text = "No live tick came, so the broker's clock is not known: wait until the market opens, or say --zone"
-            raise MarketError(text)
-        self._zone = likely_zone(measured_offset_ms(offset.broker_s * 1000, offset.now_ms), offset.now_ms)
-        self._say(f"The broker's clock is taken to be {self._zone.name}; --zone says otherwise.")
+    def _find_zone(self, kept: about.About | None, server: str) -> None:
+        offset = self._dialogue.ask(AskOffset(self._patience.watch_s), Offset)
+        self._now_ms = now_ms = offset.now_ms
+        measured = None if offset.broker_s is None else measured_offset_ms(offset.broker_s * 1000, now_ms)
+        found = about.settled(kept, server, self._wish.zone, measured, now_ms, self._say)
+        if found != kept:
+            about.write(self._wish.folder, found)
+        self._zone = zone_of(found.zone)
+
+    def _again(self, open_days: list[tuple[str, int]], new_bars: list[tuple[str, str]]) -> None:
+        """A second answer for all that is not proved, some time after the first."""
+        past = [each for each in open_days if self._is_past(each[1])]
+        proved = self._second_answers(past, new_bars) if past or new_bars else 0
+        if left := len(open_days) - proved:
+            self._say(f"{left} days hold no ticks or are in progress: the next run asks for them again.")
+
+    def _second_answers(self, past: list[tuple[str, int]], new_bars: list[tuple[str, str]]) -> int:
+        """How many days they prove."""
+        self._say(f"All that is new once more in {self._patience.apart_s:g} s: the terminal may still be loading.")
+        time.sleep(self._patience.apart_s)
+        self._connected = self._dialogue.ask(AskProbe(), Probe).connected
+        if not self._connected:
+            self._say("The terminal is not connected to its broker: what it has proves nothing.")
+            return 0
+        for symbol, timeframe in new_bars:
+            if self._bars(symbol, timeframe):
+                self._say("  more than a moment ago: the terminal is still loading; run this again")
+        return sum(self._ticks(symbol, day_ms, "once more") for symbol, day_ms in past)
 
     def _specs(self, probe: Probe) -> None:
         found = self._dialogue.ask(AskSpecs(list(self._wish.symbols)), list[SymbolProbe])
@@ -108,22 +146,38 @@ class Recorder:
             yield day_ms
             day_ms += DAY_MS
 
-    def _ticks(self, symbol: str, day_ms: int, which: str) -> None:
-        """One day, unless it is complete already. A day that still runs is read again as a whole next time."""
-        path = files.ticks_path(self._wish.folder, symbol, day_ms)
-        end_ms = day_ms + DAY_MS
-        if parquet.complete_until(path) >= end_ms:
+    def _ticks(self, symbol: str, day_ms: int, which: str) -> bool:
+        """One day, unless it is complete already. Whether it is complete."""
+        path = files.ticks_path(self._wish.folder, self._parts[symbol], day_ms)
+        if day.is_complete(path):
             self._say(f"{path.name}: complete ({which})")
-            return
-        question = AskTicks(symbol, self._wall_s(day_ms), self._wall_s(end_ms))
-        columns = self._dialogue.ask(question, Columns)
-        ticks = self._ticks_of(columns, day_ms, end_ms)
-        if not len(ticks.time_ms):
+            return True
+        end_ms = day_ms + DAY_MS
+        columns = self._dialogue.ask(AskTicks(symbol, self._wall_s(day_ms), self._wall_s(end_ms)), Columns)
+        answer = day.Answer(
+            ticks=self._ticks_of(columns, day_ms, end_ms),
+            now_ms=_time_ms(),
+            past=self._connected and self._is_past(day_ms),
+            apart_ms=round(self._patience.apart_s * 1000),
+        )
+        outcome = day.take(path, answer)
+        self._tell(path, outcome, which)
+        return outcome.complete
+
+    def _is_past(self, day_ms: int) -> bool:
+        return _time_ms() >= day_ms + DAY_MS + _SAFE_MS
+
+    def _tell(self, path: Path, outcome: day.Outcome, which: str) -> None:
+        if not outcome.rows:
             self._say(f"{path.name}: no ticks that day ({which})")
             return
-        until_ms = end_ms if self._now_ms >= end_ms + _SAFE_MS else self._now_ms
-        files.write_ticks(path, ticks, until_ms)
-        self._say(f"{path.name}: {len(ticks.time_ms):,} ticks ({which})")
+        state = "complete" if outcome.complete else "in progress"
+        self._say(f"{path.name}: {outcome.rows:,} ticks, {outcome.added:,} new, {state} ({which})")
+        if outcome.unconfirmed:
+            self._say(
+                f"  {outcome.unconfirmed:,} of them the terminal no longer has, and they are kept; "
+                "delete the file to take only what it has now"
+            )
 
     def _ticks_of(self, columns: Columns, from_ms: int, to_ms: int) -> TickSeries:
         time_ms = self._utc_ms(_whole(columns.times))
@@ -132,20 +186,23 @@ class Recorder:
         order = np.argsort(time_ms[kept], kind="stable")
         return TickSeries(time_ms=time_ms[kept][order], bid=bid[kept][order], ask=ask[kept][order])
 
-    def _bars(self, symbol: str, timeframe: str) -> None:
-        """Closed bars since the newest that is there, a few of those again."""
-        path = files.bars_path(self._wish.folder, symbol, timeframe)
-        newest_ms = files.newest_bar_ms(path)
+    def _bars(self, symbol: str, timeframe: str) -> bool:
+        """All closed bars of the span each time, so that older ones and holes come too. Whether the file has more."""
+        path = files.bars_path(self._wish.folder, self._parts[symbol], timeframe)
         from_ms = self._wish.from_ms - self._wish.bars_days * DAY_MS
-        if newest_ms is not None:
-            from_ms = newest_ms - _OVERLAP_BARS * TIMEFRAME_MS[timeframe]
         question = AskBars(symbol, timeframe, self._wall_s(from_ms), self._wall_s(self._now_ms))
-        columns = self._dialogue.ask(question, Columns)
-        series = self._bars_of(timeframe, columns)
+        series = self._bars_of(timeframe, self._dialogue.ask(question, Columns))
         if not len(series):
-            self._say(f"{path.name}: no new bars")
-            return
-        self._say(f"{path.name}: {files.add_bars(path, symbol, series):,} bars")
+            self._say(f"{path.name}: the terminal has no bars")
+            return False
+        held = files.add_bars(path, symbol, series)
+        self._say(f"{path.name}: {len(held.time_ms):,} bars, {held.added:,} new")
+        if len(holes := np.flatnonzero(np.diff(held.time_ms) > _CLOSED_MS)):
+            self._say(f"  {len(holes)} holes of more than five days, the first after {_day(held.time_ms[holes[0]])}")
+        if held.time_ms[0] > from_ms + _CLOSED_MS:
+            wanted = f"{_day(held.time_ms[0])}, not {_day(from_ms)}"
+            self._say(f"  they begin on {wanted}: see Tools > Options > Charts > Max bars in chart")
+        return held.added > 0
 
     def _bars_of(self, timeframe: str, columns: Columns) -> BarSeries:
         time_ms = self._utc_ms(_whole(columns.times) * 1000)
@@ -174,6 +231,14 @@ class Recorder:
         if self._zone is None:  # pragma: no cover - found before anything is asked
             raise AssertionError
         return self._zone
+
+
+def _time_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _day(utc_ms: int) -> str:
+    return f"{datetime.fromtimestamp(utc_ms / 1000, UTC):%Y-%m-%d}"
 
 
 def _whole(column: bytes) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.errors import MarketError
-from bridge.market.files import BID_COLUMNS
+from bridge.market.bar_files import BID_COLUMNS
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.errors import MarketError
-from bridge.market.files import YEAR_1990_MS, YEAR_2200_MS
+from bridge.market.checks import YEAR_1990_MS, YEAR_2200_MS
 from bridge.market.recording import TIMEFRAME_MS, BarSeries
 from bridge.report.bars_columns import Columns
 from bridge.report.bars_csv import read_csv

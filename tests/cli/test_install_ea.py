@@ -280,8 +280,57 @@ def test_what_cannot_be_put_back_is_named(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Path, "replace", once)
     with pytest.raises(InstallError, match=r"Not all could be put back: the old .*a is ") as caught:
-        carry_out([Step(tmp_path / "a", b"new"), Step(tmp_path / "b", b"")])
+        carry_out([Step(tmp_path / "a", b"new", b"old"), Step(tmp_path / "b", b"", None)])
     kept = re.search(r"a is (.*?\.tmp) \(denied\)", str(caught.value))
+    assert kept is not None
+    assert Path(kept[1]).read_text() == "old"
+
+
+@pytest.mark.parametrize("when", ["before", "while"])
+def test_file_saved_meanwhile_is_left_and_nothing_is_installed(
+    run: Run, data: Path, shipped: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    run("install-ea")
+    upgrade(shipped)
+    before = contents(data)
+    saved = data / "MQL5" / DOCTOR
+    carry_out, replace = COMMAND.carry_out, Path.replace
+
+    def late(steps: list[Step]) -> None:
+        put(saved, "saved after the plan")
+        carry_out(steps)
+
+    def later(self: Path, target: Path) -> Path:
+        if target.name == "Demo.mq5":
+            put(saved, "saved after the first file")
+        return replace(self, target)
+
+    if when == "before":
+        monkeypatch.setattr(COMMAND, "carry_out", late)
+    else:
+        monkeypatch.setattr(Path, "replace", later)
+    outcome = run("install-ea")
+    assert outcome.code == 1
+    assert "Doctor.mq5 was changed at this very moment" in outcome.err
+    assert saved.read_text().startswith("saved after")
+    assert contents(data) == before | {saved.relative_to(data).as_posix(): saved.read_bytes()}
+
+
+def test_file_saved_after_it_was_replaced_is_not_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path / "a", "old")
+    replace = Path.replace
+
+    def failing(self: Path, target: Path) -> Path:
+        if target.name == "b":
+            put(tmp_path / "a", "saved just now")
+            raise PermissionError(13, "denied", str(target))
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", failing)
+    with pytest.raises(InstallError, match=r"the old .*a is .* \(was changed since\)") as caught:
+        carry_out([Step(tmp_path / "a", b"new", b"old"), Step(tmp_path / "b", b"", None)])
+    assert (tmp_path / "a").read_text() == "saved just now"
+    kept = re.search(r"a is (.*?\.tmp) \(was", str(caught.value))
     assert kept is not None
     assert Path(kept[1]).read_text() == "old"
 

@@ -1,17 +1,19 @@
 """`lotbridge record` against the fake terminal: what is written plays, and a run that was broken off goes on."""
 
-import sys
+import importlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import filelock
-import numpy as np
+import msgspec
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from bridge.market.broker import SimulatedBroker
 from bridge.market.files import read_folder
-from bridge.record import parquet
 from bridge.terminal.mt5.dialogue import Dialogue
 from tests.builders import NOW_MS, at, make_bars, make_broker, make_symbol
 from tests.cli.conftest import Run
@@ -21,7 +23,9 @@ from tests.terminal.fake_mt5.terminal import FakeTerminal
 from tests.terminal.mt5_rig import PACKAGES
 
 DAYS = ("2026-03-04", "2026-03-05")
-SECOND = 1_000
+SECOND, HOUR = 1_000, 3_600_000
+# The package's attribute of this name is the command.
+COMMAND = importlib.import_module("bridge.cli.record")
 
 
 def two_days() -> SimulatedBroker:
@@ -37,10 +41,21 @@ def two_days() -> SimulatedBroker:
 @pytest.fixture
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeTerminal]:
     monkeypatch.setenv("PYTHONPATH", str(PACKAGES))
-    made = FakeTerminal(tmp_path / "terminal", two_days(), offset_ms=2 * 3_600_000)
-    made.live = True
+    monkeypatch.setattr(COMMAND, "WATCH_S", 0.3)
+    monkeypatch.setattr(COMMAND, "APART_S", 0.0)
+    made = FakeTerminal(tmp_path / "terminal", two_days(), offset_ms=2 * HOUR)
     yield made
     made.close()
+
+
+@pytest.fixture
+def live(fake: FakeTerminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The market is open, and its ticks are believed at once."""
+    config = COMMAND.mt5_config
+    quick = lambda *given, **named: msgspec.structs.replace(config(*given, **named), proof_s=0.2)  # noqa: E731
+    monkeypatch.setattr(COMMAND, "mt5_config", quick)
+    monkeypatch.setattr(COMMAND, "WATCH_S", 60.0)
+    fake.live = True
 
 
 def arguments(folder: Path, target: Path, *more: str) -> list[str | Path]:
@@ -48,11 +63,38 @@ def arguments(folder: Path, target: Path, *more: str) -> list[str | Path]:
     return ["record", target, "--config", folder, *span, *more]
 
 
+def told(folder: Path, target: Path, *more: str) -> list[str | Path]:
+    """As `arguments`, with the broker's clock said."""
+    return arguments(folder, target, "--zone", "+02:00", *more)
+
+
+def answer(fake: FakeTerminal, first: int | None, last: int | None) -> dict[str, Any]:
+    """What copy_ticks_range gives of the first day while only some of its ten ticks are loaded."""
+    start = at(f"{DAYS[0]} 00:00:00") // SECOND
+    rows = fake._copy_ticks_range({"now": fake.broker.now_ms}, "EURUSD", start, start + 86_400, -1)
+    assert rows is not None
+    return {"value": rows[first:last], "error": [1, "Success"]}
+
+
+def first_day(target: Path) -> Path:
+    return target / f"ticks_mt5_EURUSD_{DAYS[0]}.parquet"
+
+
+def rows_of(path: Path) -> int:
+    return int(pq.read_metadata(path).num_rows)
+
+
+def hours_of(target: Path) -> list[int]:
+    table = pq.read_table(target / "bars_mt5_H1_EURUSD.parquet")
+    return [int(each) for each in table.column("time").cast("int64").to_pylist()]
+
+
+@pytest.mark.usefixtures("live")
 def test_recording_plays_and_holds_what_the_broker_had(run: Run, fake: FakeTerminal, tmp_path: Path) -> None:
     target = tmp_path / "recording"
-    outcome = run(*arguments(mt5_folder(tmp_path, fake), target))
+    outcome = run(*told(mt5_folder(tmp_path, fake), target))
     assert outcome.code == 0, outcome.err
-    assert "10 ticks (1 of 2)" in outcome.err
+    assert "10 ticks, 10 new, in progress (1 of 2)" in outcome.err
     assert 'terminal = "recorded"' in outcome.out
 
     market = read_folder(target)
@@ -70,18 +112,172 @@ def test_recording_plays_and_holds_what_the_broker_had(run: Run, fake: FakeTermi
     assert not list(target.glob("*.tmp"))
 
 
-def test_second_run_asks_only_for_what_is_missing(run: Run, fake: FakeTerminal, tmp_path: Path) -> None:
+def test_complete_days_are_not_asked_for_again(run: Run, fake: FakeTerminal, tmp_path: Path) -> None:
     target, folder = tmp_path / "recording", mt5_folder(tmp_path, fake)
-    assert run(*arguments(folder, target, "--zone", "+02:00")).code == 0
+    assert run(*told(folder, target)).code == 0
     asked = fake.calls["copy_ticks_range"]
     (target / f"ticks_mt5_EURUSD_{DAYS[1]}.parquet").unlink()
-    outcome = run(*arguments(folder, target, "--zone", "+02:00"))
+    outcome = run(*told(folder, target))
     assert outcome.code == 0
     assert f"ticks_mt5_EURUSD_{DAYS[0]}.parquet: complete" in outcome.err
-    assert fake.calls["copy_ticks_range"] == asked + 1
-    bars = pq.read_table(target / "bars_mt5_H1_EURUSD.parquet").column("time").cast("int64").to_pylist()
-    assert bars == sorted(set(bars))
+    assert fake.calls["copy_ticks_range"] == asked + 2
+    hours = hours_of(target)
+    assert hours == sorted(set(hours))
     assert len(pq.read_table(target / "deals_mt5_555001.parquet")) == 2
+
+
+# What the terminal has not loaded yet
+
+
+def test_day_that_came_in_part_is_in_progress_until_two_answers_agree(
+    run: Run, fake: FakeTerminal, tmp_path: Path
+) -> None:
+    target, folder = tmp_path / "recording", mt5_folder(tmp_path, fake)
+    fake.once["copy_ticks_range"] = [answer(fake, 0, 3)]
+    outcome = run(*told(folder, target))
+    assert "10 ticks, 7 new, in progress (once more)" in outcome.err
+    assert "1 days hold no ticks or are in progress" in outcome.err
+    assert rows_of(first_day(target)) == 10
+    again = run(*told(folder, target))
+    assert "10 ticks, 0 new, complete (1 of 2)" in again.err
+    assert "in progress" not in again.err
+
+
+def test_two_equal_answers_prove_nothing_when_too_close_together(
+    run: Run, fake: FakeTerminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, folder = tmp_path / "recording", mt5_folder(tmp_path, fake)
+    monkeypatch.setattr(COMMAND, "APART_S", 9e9)
+    monkeypatch.setattr("bridge.record.recorder.time.sleep", lambda _: None)
+    assert "2 days hold no ticks or are in progress" in run(*told(folder, target)).err
+    monkeypatch.setattr(COMMAND, "APART_S", 0.0)
+    assert "in progress" not in run(*told(folder, target)).err
+
+
+def test_shorter_answer_takes_nothing_from_a_file_and_is_told(run: Run, fake: FakeTerminal, tmp_path: Path) -> None:
+    target, folder = tmp_path / "recording", mt5_folder(tmp_path, fake)
+    fake.once["copy_ticks_range"] = [answer(fake, 0, 8)]
+    run(*told(folder, target))
+    fake.once["copy_ticks_range"] = [answer(fake, 5, 9)]
+    outcome = run(*told(folder, target))
+    assert "6 of them the terminal no longer has, and they are kept" in outcome.err
+    ticks = read_folder(target).symbols["EURUSD"].ticks
+    assert ticks.time_ms.tolist() == fake.broker.market.symbols["EURUSD"].ticks.time_ms.tolist()
+
+
+def test_terminal_without_its_broker_proves_no_day(run: Run, fake: FakeTerminal, tmp_path: Path) -> None:
+    target, folder = tmp_path / "recording", mt5_folder(tmp_path, fake)
+    fake.over["terminal"] = {"connected": False}
+    outcome = run(*told(folder, target))
+    assert "not connected" in outcome.err
+    assert "2 days hold no ticks or are in progress" in outcome.err
+    assert "2 days hold no ticks or are in progress" in run(*told(folder, target)).err
+
+
+def test_older_bars_and_those_of_a_hole_come_with_a_later_run(run: Run, fake: FakeTerminal, tmp_path: Path) -> None:
+    target, folder = tmp_path / "recording", mt5_folder(tmp_path, fake)
+    path = target / "bars_mt5_H1_EURUSD.parquet"
+    assert run(*told(folder, target, "--bars-days", "0")).code == 0
+    late = hours_of(target)
+    table = pq.read_table(path)
+    pq.write_table(pa.concat_tables([table.slice(0, 2), table.slice(4)]), path)
+    assert run(*told(folder, target, "--bars-days", "30")).code == 0
+    whole = hours_of(target)
+    assert whole == fake.broker.market.symbols["EURUSD"].bars["H1"].time_ms[:-1].tolist()
+    assert len(whole) > len(late)
+    assert set(late) < set(whole)
+
+
+def test_shorter_answer_takes_no_bars_away(run: Run, fake: FakeTerminal, tmp_path: Path) -> None:
+    target, folder = tmp_path / "recording", mt5_folder(tmp_path, fake)
+    run(*told(folder, target))
+    whole = hours_of(target)
+    bars = fake._copy_rates_range({"now": fake.broker.now_ms}, "EURUSD", 0x4001, 0, 2**40)
+    assert bars is not None
+    fake.do["copy_rates_range"] = {"value": bars[-5:-2], "error": [1, "Success"]}
+    assert run(*told(folder, target)).code == 0
+    assert hours_of(target) == whole
+
+
+def test_bars_that_begin_too_late_are_told(run: Run, fake: FakeTerminal, tmp_path: Path) -> None:
+    outcome = run(*told(mt5_folder(tmp_path, fake), tmp_path / "recording"))
+    assert "Max bars in chart" in outcome.err
+
+
+def test_file_that_cannot_be_read_is_not_replaced(run: Run, fake: FakeTerminal, tmp_path: Path) -> None:
+    target, folder = tmp_path / "recording", mt5_folder(tmp_path, fake)
+    run(*told(folder, target))
+    first_day(target).write_bytes(b"half a file")
+    outcome = run(*told(folder, target))
+    assert outcome.code == 1
+    assert "cannot be read" in outcome.err
+    assert first_day(target).read_bytes() == b"half a file"
+
+
+# The broker's clock
+
+
+@pytest.mark.usefixtures("live")
+def test_clock_is_kept_and_the_next_run_goes_by_it(
+    run: Run, fake: FakeTerminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, folder = tmp_path / "recording", mt5_folder(tmp_path, fake)
+    assert run(*told(folder, target)).code == 0
+    kept = json.loads((target / "recording.json").read_bytes())
+    assert (kept["zone"], kept["zone_from"]) == ("+02:00", "told")
+    assert [each["minutes"] for each in kept["measured"]] == [120]
+    fake.live = False
+    monkeypatch.setattr(COMMAND, "WATCH_S", 0.3)
+    assert "not checked" in run(*arguments(folder, target)).err
+    assert json.loads((target / "recording.json").read_bytes()) == kept
+
+
+@pytest.mark.usefixtures("live")
+def test_clock_that_is_elsewhere_than_recorded_stops_the_run(run: Run, fake: FakeTerminal, tmp_path: Path) -> None:
+    target, folder = tmp_path / "recording", mt5_folder(tmp_path, fake)
+    assert run(*told(folder, target)).code == 0
+    before = {path: path.read_bytes() for path in target.glob("*.*")}
+    fake.offset_ms = 3 * HOUR
+    fake.show()
+    outcome = run(*arguments(folder, target))
+    assert outcome.code == 1
+    assert "at +03:00 now, but by +02:00 (as recorded here) it would be at +02:00" in " ".join(outcome.err.split())
+    assert {path: path.read_bytes() for path in target.glob("*.*")} == before
+
+
+@pytest.mark.usefixtures("live")
+def test_told_clock_that_live_ticks_contradict_is_refused(run: Run, fake: FakeTerminal, tmp_path: Path) -> None:
+    outcome = run(*arguments(mt5_folder(tmp_path, fake), tmp_path / "r", "--zone", "+05:30"))
+    assert outcome.code == 1
+    assert "as --zone says" in outcome.err
+    assert not list((tmp_path / "r").glob("*.parquet"))
+
+
+def test_another_clock_or_server_than_recorded_is_refused(run: Run, fake: FakeTerminal, tmp_path: Path) -> None:
+    target, folder = tmp_path / "recording", mt5_folder(tmp_path, fake)
+    assert run(*told(folder, target)).code == 0
+    outcome = run(*arguments(folder, target, "--zone", "Europe/Athens"))
+    assert outcome.code == 1
+    assert "recorded by the clock +02:00" in outcome.err
+    kept = target / "recording.json"
+    kept.write_bytes(kept.read_bytes().replace(b"Fake-Demo", b"Other-Live"))
+    outcome = run(*told(folder, target))
+    assert outcome.code == 1
+    assert "Other-Live was recorded here" in outcome.err
+
+
+@pytest.mark.parametrize("content", [None, b"{", b'{"format":9,"server":"s","zone":"UTC","zone_from":"told"}'])
+def test_files_whose_clock_is_not_known_are_not_gone_on_with(
+    run: Run, fake: FakeTerminal, tmp_path: Path, content: bytes | None
+) -> None:
+    target, folder = tmp_path / "recording", mt5_folder(tmp_path, fake)
+    run(*told(folder, target))
+    (target / "recording.json").unlink()
+    if content is not None:
+        (target / "recording.json").write_bytes(content)
+    outcome = run(*told(folder, target))
+    assert outcome.code == 1
+    assert "record into a new folder" in outcome.err.casefold()
 
 
 def test_run_broken_off_between_two_days_goes_on(
@@ -106,15 +302,6 @@ def test_run_broken_off_between_two_days_goes_on(
     assert len(read_folder(target).symbols["EURUSD"].ticks.time_ms) == 20
 
 
-def test_tick_file_tells_how_far_it_is_complete(tmp_path: Path) -> None:
-    path = tmp_path / "ticks.parquet"
-    columns = {"time_msc": np.array([1]), "bid": np.array([1.0]), "ask": np.array([1.0])}
-    parquet.write(path, columns, until_ms=5)
-    assert parquet.complete_until(path) == 5
-    path.write_bytes(b"half a file")
-    assert parquet.complete_until(path) == 0
-
-
 def test_unknown_symbol_is_told(run: Run, fake: FakeTerminal, tmp_path: Path) -> None:
     folder = mt5_folder(tmp_path, fake)
     outcome = run("record", tmp_path / "recording", "--config", folder, "--symbol", "NOPE", "--zone", "UTC")
@@ -122,11 +309,7 @@ def test_unknown_symbol_is_told(run: Run, fake: FakeTerminal, tmp_path: Path) ->
     assert "The broker has no NOPE" in outcome.err
 
 
-def test_closed_market_does_not_tell_the_clock(
-    run: Run, fake: FakeTerminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys.modules["bridge.cli.record"], "WATCH_S", 0.3)
-    fake.live = False
+def test_closed_market_does_not_tell_the_clock(run: Run, fake: FakeTerminal, tmp_path: Path) -> None:
     outcome = run(*arguments(mt5_folder(tmp_path, fake), tmp_path / "recording"))
     assert outcome.code == 1
     assert "--zone" in outcome.err

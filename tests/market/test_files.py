@@ -12,6 +12,7 @@ import pytest
 
 from bridge.errors import MarketError
 from bridge.market import store
+from bridge.market.file_names import parts
 from bridge.market.files import read_folder
 from tests.market.test_store import assert_same, make_market
 
@@ -149,6 +150,15 @@ def test_several_files_of_one_symbol_are_joined_in_order(folder):
     write_ticks(folder, dates="20240308-20240309", **ticks())
     with pytest.raises(MarketError, match=r"20240308-20240309\.parquet, row 0: earlier than the end"):
         read_folder(folder)
+
+
+def test_symbols_that_cannot_stand_in_a_file_name_are_read_by_their_own(tmp_path):
+    names = ("BTCUSD/x", "GOLD", "Gold")
+    write_specs(tmp_path, *(EURUSD | {"name": name} for name in names))
+    for name, part in parts(names, {}).items():
+        write_ticks(tmp_path, part, **ticks((1.1,) * len(name)))
+    found = read_folder(tmp_path).symbols
+    assert {name: len(symbol.ticks.bid) for name, symbol in found.items()} == {"BTCUSD/x": 8, "GOLD": 4, "Gold": 4}
 
 
 def test_zero_spread_and_equal_times_are_allowed(folder):
