@@ -107,11 +107,11 @@ class Desk:
         """A reservation, ended ones included; None if the id was never given (or very long ago)."""
         return self.ledger.get(name) or self._ended.get(name)
 
-    def poll(self, now_ms: int) -> None:
-        """Bring terminal and derived figures up to now."""
+    def poll(self, now_ms: int, refresh_s: float = _REFRESH_S) -> None:
+        """Bring terminal and derived figures up to now, with `refresh_s` seconds for statistics."""
         self.terminal.poll(now_ms)
         self.evidence.now_ms = now_ms
-        self.evidence.refresh(_REFRESH_S)
+        self.evidence.refresh(refresh_s)
         self.rules.poll(now_ms, self.terminal.utc_offset_ms())
         self.note_account(now_ms)
         report = self.terminal.account()
@@ -165,7 +165,7 @@ class Desk:
                 fresh = (deal.net for deal in report.deals if not deal.symbol and deal.ticket > last)
                 self._peak_equity += sum(min(0.0, net) for net in fresh)
             self._last_operation = max(last or 0, max((deal.ticket for deal in report.deals), default=0))
-        self._peak_equity = max(self._peak_equity, report.account.equity)
+        self._peak_equity = max(self._peak_equity, report.account.equity, report.highest_equity or 0.0)
 
     def state_changes(
         self,

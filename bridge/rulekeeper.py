@@ -240,6 +240,7 @@ class RuleKeeper:
             day_ms=self.bounds[0],
             unwatched_ms=self._policy.freshness.max_unwatched_ms,
             broker_offset_ms=self._offset_ms or 0,
+            highest=report.highest_equity,
         )
 
     def _contradicts(self, report: AccountReport) -> bool:

@@ -90,14 +90,22 @@ class Service:
         error = ProtocolError("overloaded", "The daemon has more requests waiting than it can answer.")
         return encode(error_reply(identify(error, incoming.body), self._clock.now_ms()))
 
-    def housekeep(self) -> None:
-        """What is done between requests: poll terminals, settle reservations, write state that has changed."""
+    def housekeep(self, refresh_s: float | None = None) -> None:
+        """What is done between requests: poll terminals, settle reservations, write state that has changed.
+
+        With `refresh_s` so many seconds are there for statistics, infinity where time stands still meanwhile; and
+        all forecasts are looked at.
+        """
+        most = _ANSWERS_AT_ONCE if refresh_s is None else None
         now_ms = self._clock.now_ms()
         for desk in self._desks.values():
             try:
-                desk.poll(now_ms)
+                if refresh_s is None:
+                    desk.poll(now_ms)
+                else:
+                    desk.poll(now_ms, refresh_s)
                 self._settle(desk, now_ms)
-                self._audit(desk, now_ms, _ANSWERS_AT_ONCE)
+                self._audit(desk, now_ms, most)
             except JournalError as fault:
                 self.events.append(Event("error", "journal_failed", {"error": str(fault)}))
             except Exception:  # a defect of one account must not stop the others; its evidence ages and it refuses

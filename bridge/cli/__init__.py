@@ -18,9 +18,13 @@ from bridge.cli.explain import explain
 from bridge.cli.install_ea import install_ea
 from bridge.cli.keys import keys
 from bridge.cli.market import sample_market_command
+from bridge.cli.odds import odds
 from bridge.cli.output import FAILURE_EXIT, complain, lost_output
+from bridge.cli.pack import pack
 from bridge.cli.prove import prove
 from bridge.cli.record import record
+from bridge.cli.regress import regress
+from bridge.cli.report import report
 from bridge.cli.risk import risk
 from bridge.cli.rules import rules
 from bridge.cli.serve import serve
@@ -48,11 +52,15 @@ app.command()(explain)
 app.command()(risk)
 app.command()(audit)
 app.command()(prove)
+app.command()(odds)
+app.command()(regress)
+app.command()(report)
 app.command()(check)
 app.command()(init)
 app.command("install-ea")(install_ea)
 app.command()(doctor)
 app.command()(record)
+app.command()(pack)
 app.command("sample-market")(sample_market_command)
 app.command()(keys)
 app.command()(codes)

@@ -2,12 +2,10 @@
 
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bridge.demo.schedule import TIMEFRAME
 from bridge.market.broker import SimulatedBroker
-from bridge.market.recording import TIMEFRAME_MS, BarSeries
+from bridge.market.recording import TIMEFRAME_MS
+from bridge.replay.cross import crossed
 from sizing.snapshot import Side
 
 FAST, SLOW = 12, 48
@@ -19,10 +17,6 @@ TARGETS_R = (2.0, 2.5, 3.0)
 FIRST_MAGIC = 7001
 NAME = "ma-cross"
 
-_SLOPE_BARS = 4
-_CONFIDENCE_AT_REST, _CONFIDENCE_PER_ATR = 25.0, 70.0
-_CONFIDENCE_MOST = 90.0
-_NEEDED = SLOW + ATR_BARS
 _BAR_MS = TIMEFRAME_MS[TIMEFRAME]
 
 
@@ -79,40 +73,17 @@ class CrossEA:
 
     def _cross(self, name: str, close_ms: int) -> Cross | None:
         series = self._broker.bars(name, TIMEFRAME)
-        if series is None or len(series) < _NEEDED or int(series.time_ms[-1]) + _BAR_MS != close_ms:
+        if series is None or not len(series) or int(series.time_ms[-1]) + _BAR_MS != close_ms:
             return None
         act_ms = self._next_tick_ms(name, close_ms)
-        close = series.close[-_NEEDED:]
-        before, now = (_mean(close, FAST, back) - _mean(close, SLOW, back) for back in (1, 0))
         # A market that is closed for the whole next bar makes the cross old news.
-        if act_ms is None or act_ms >= close_ms + _BAR_MS or now == 0 or before * now > 0:
+        if act_ms is None or act_ms >= close_ms + _BAR_MS:
             return None
-        way = 1 if now > 0 else -1
-        slope = way * (_mean(close, FAST, 0) - _mean(close, FAST, _SLOPE_BARS))
-        atr = average_true_range(series)
-        return Cross(act_ms, name, "buy" if way > 0 else "sell", atr, confidence(slope, atr))
+        found = crossed(series, FAST, SLOW, ATR_BARS)
+        return None if found is None else Cross(act_ms, name, *found)
 
     def _next_tick_ms(self, name: str, close_ms: int) -> int | None:
         """The whole second by which the next bar has its first tick: that is when an EA learns of the close."""
         times = self._broker.market.symbols[name].ticks.time_ms
         index = int(times.searchsorted(close_ms))
         return None if index == len(times) else -(-int(times[index]) // 1000) * 1000
-
-
-def average_true_range(series: BarSeries) -> float:
-    """The plain mean of the last true ranges, in price: the EA's own figure, the daemon has another."""
-    high, low, close = (column[-ATR_BARS - 1 :] for column in (series.high, series.low, series.close))
-    ranges = np.maximum(high[1:], close[:-1]) - np.minimum(low[1:], close[:-1])
-    return float(ranges.mean())
-
-
-def confidence(slope: float, atr: float) -> float:
-    """0 to 100: the faster the quick average moves the way of the trade, the surer."""
-    strength = slope / atr if atr > 0 else 0.0
-    return round(min(_CONFIDENCE_MOST, max(0.0, _CONFIDENCE_AT_REST + _CONFIDENCE_PER_ATR * strength)), 1)
-
-
-def _mean(close: NDArray[np.float64], bars: int, back: int) -> float:
-    """The average close of so many bars, as it was `back` bars ago."""
-    end = len(close) - back
-    return float(close[end - bars : end].mean())

@@ -25,6 +25,8 @@ class AccountReport:
     """Closed history, oldest first."""
     deals_since_ms: int | None = None
     """From here on the history is complete; None where that is not known."""
+    highest_equity: float | None = None
+    """The highest at any tick since the report before; None where the terminal does not follow every tick."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,6 +76,8 @@ class Observation(NamedTuple):
     unwatched_ms: int
     """So long the account may go unwatched with positions open."""
     broker_offset_ms: int = 0
+    highest: float | None = None
+    """The highest equity at any moment since the report before it, where every tick was followed."""
 
     def knows_deals_since(self, moment_ms: int) -> bool:
         """Whether every deal from a moment on is known."""
@@ -88,6 +90,8 @@ class Observation(NamedTuple):
         before = self.before
         near = before is not None and moment_ms == before.at_ms <= self.now.at_ms + self.unwatched_ms
         if near and before is not None and self.now.at_ms - before.at_ms <= self.unwatched_ms:
+            return True
+        if near and self.highest is not None:
             return True
         # What is not open now and was not closed since was not open then either.
         return self.now.flat and self.knows_deals_since(moment_ms) and not traded_since(moment_ms + 1, self.deals)
@@ -301,7 +305,8 @@ def _highest_equity(rule: LossRule, state: RuleState, seen: Observation) -> Rule
     # A state that reaches up to this very report has just begun.
     if state.upto_ms != now.at_ms and not seen.watched_since(_last_report(state, seen)):
         return state._replace(missing=_gap(state.upto_ms, "positions were open and nobody watched the equity"))
-    best = max(state.anchor or now.equity, now.equity, now.balance if rule.anchor == "higher" else now.equity)
+    highest = now.equity if seen.highest is None else max(now.equity, seen.highest)
+    best = max(state.anchor or highest, highest, now.balance if rule.anchor == "higher" else highest)
     return state._replace(anchor=best, day_ms=seen.day_ms, upto_ms=now.at_ms, missing="")
 
 

@@ -12,11 +12,12 @@ from bridge.demo.configuration import AccountWish, write_configuration
 from bridge.demo.interrupts import Interrupts
 from bridge.demo.records import Asked, Outcome
 from bridge.demo.schedule import schedule
-from bridge.demo.strategy import CrossEA, Idea, confidence
+from bridge.demo.strategy import CrossEA, Idea
 from bridge.errors import ConfigError, MarketError
 from bridge.market.broker import SimulatedBroker
 from bridge.market.recording import RecordedMarket
 from bridge.protocol.messages import Ages, CapInfo, FactorInfo, RiskInfo, SizeReply
+from bridge.replay.cross import confidence
 from sizing.policy import BudgetPolicy
 
 MOMENT = 1_709_600_000_000

@@ -1,0 +1,79 @@
+"""Bars of the ticks so far, built span by span and joined to recorded ones; nobody sees one before it has closed."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.market.recording import TIMEFRAME_MS, BarSeries, TickSeries, group_bars, join_bars
+
+
+class BarStore:
+    """Every timeframe from the finest wanted on, by symbol. Bars open on multiples of their length: days at midnight.
+
+    `recorded` holds bars from elsewhere by symbol and timeframe; where they reach into the ticks they are used.
+    """
+
+    def __init__(self, recorded: Mapping[str, Mapping[str, BarSeries]], wanted: Iterable[str]) -> None:
+        self._finest = min(wanted, key=TIMEFRAME_MS.__getitem__)
+        length = TIMEFRAME_MS[self._finest]
+        self._timeframes = [name for name in TIMEFRAME_MS if TIMEFRAME_MS[name] % length == 0]
+        self._series = {(name, label): bars for name, own in recorded.items() for label, bars in own.items()}
+        self._built: dict[tuple[str, str], BarSeries] = {}
+        self._shown: dict[tuple[str, str], BarSeries] = {}
+
+    def add(self, ticks: Mapping[str, TickSeries]) -> None:
+        """A span of whole days, later than all before it."""
+        for name, own in ticks.items():
+            if not len(own.time_ms):
+                continue
+            finest = tick_bars(self._finest, own)
+            for label in self._timeframes:
+                key, length = (name, label), TIMEFRAME_MS[label]
+                bars = group_bars(label, finest.time_ms - finest.time_ms % length, finest)
+                self._built[key] = bars
+                self._series[key] = join_bars(self._series[key], bars) if key in self._series else bars
+
+    def closes(self, timeframe: str) -> NDArray[np.int64]:
+        """When the bars of the span at hand close, UTC ms, ascending, of all symbols together."""
+        length = TIMEFRAME_MS[timeframe]
+        found = [bars.time_ms + length for (_, label), bars in self._built.items() if label == timeframe]
+        return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
+
+    def next_span(self) -> None:
+        """Forget which bars are of the span at hand."""
+        self._built.clear()
+
+    def closed(self, symbol: str, timeframe: str, now_ms: int) -> BarSeries | None:
+        """The bars that have closed so far; the same object until another one closes. None without any."""
+        series = self._series.get((symbol, timeframe))
+        if series is None:
+            return None
+        count = int(np.searchsorted(series.time_ms, now_ms - TIMEFRAME_MS[timeframe], side="right"))
+        known = self._shown.get((symbol, timeframe))
+        if known is None or len(known) != count:
+            known = self._shown[symbol, timeframe] = series.closed_before(now_ms)
+        return known if count else None
+
+    def all(self, timeframe: str) -> dict[str, BarSeries]:
+        """Every bar there is of a timeframe, by symbol."""
+        return {name: bars for (name, label), bars in self._series.items() if label == timeframe}
+
+
+def tick_bars(timeframe: str, ticks: TickSeries) -> BarSeries:
+    """Bars of the bids; those of `bars_from_ticks`, found by searching for their edges among the sorted times."""
+    length = TIMEFRAME_MS[timeframe]
+    first, last = int(ticks.time_ms[0]) // length, int(ticks.time_ms[-1]) // length
+    opening = np.arange(first, last + 1) * length
+    edges = np.append(np.searchsorted(ticks.time_ms, opening), len(ticks.time_ms))
+    kept = edges[1:] > edges[:-1]
+    starts, ends = edges[:-1][kept], edges[1:][kept]
+    bid = ticks.bid
+    return BarSeries(
+        timeframe=timeframe,
+        time_ms=opening[kept],
+        open=bid[starts],
+        high=np.maximum.reduceat(bid, starts),
+        low=np.minimum.reduceat(bid, starts),
+        close=bid[ends - 1],
+    )

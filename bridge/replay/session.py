@@ -1,0 +1,126 @@
+"""The daemon's own service in a replay: the replayed account is its terminal, the replay's time its clock."""
+
+import math
+from typing import Any
+
+import msgspec
+
+from bridge.clock import SteppedClock
+from bridge.desk import Desk
+from bridge.errors import ReplayError
+from bridge.journal.store import Journal
+from bridge.market.recording import BarSeries
+from bridge.protocol import messages as wire
+from bridge.protocol.codec import encode
+from bridge.replay.bars import BarStore
+from bridge.replay.paper import PaperAccount
+from bridge.replay.strategy import Entry
+from bridge.service import Incoming, Service
+from bridge.settings import AccountSettings
+from bridge.terminal.base import AccountReport, Execution
+from bridge.terminal.recorded import RecordedTerminal
+
+
+class ReplayTerminal(RecordedTerminal):
+    """Shows the replayed account as it stands; the replay moves it. Equity is followed at every tick."""
+
+    def __init__(self, account: PaperAccount, bars: BarStore, start_ms: int) -> None:
+        super().__init__(account)
+        self._paper = account
+        self._store = bars
+        self._start_ms = start_ms
+
+    def poll(self, now_ms: int) -> None:
+        """Read everything again."""
+        paper = self._paper
+        report = AccountReport(
+            account=paper.account(),
+            received_ms=now_ms,
+            positions=paper.positions(),
+            orders=paper.orders(),
+            deals=paper.deals(),
+            deals_since_ms=self._start_ms,
+            highest_equity=max(paper.highest, paper.account().equity),
+        )
+        paper.highest = -math.inf
+        self._account = report
+        for name in paper.specs:
+            self._read_symbol(name, now_ms)
+
+    def connected(self, now_ms: int) -> bool:  # noqa: ARG002 - as every terminal
+        """While the replay lasts."""
+        return True
+
+    def bars(self, name: str, timeframe: str) -> BarSeries | None:
+        """The bars that have closed so far."""
+        return self._store.closed(name, timeframe, self._paper.now_ms)
+
+    def executed(self, execution: Execution) -> None:
+        """The account has the position already."""
+
+
+class Session:
+    """Asks the service as an EA does: bytes in, bytes out."""
+
+    def __init__(self, settings: AccountSettings, terminal: ReplayTerminal, journal: Journal) -> None:
+        self.clock = SteppedClock()
+        self.journal = journal
+        self.login = settings.login
+        self._service = Service([Desk(settings, terminal)], journal, self.clock)
+        self._asked = 0
+
+    def poll(self, now_ms: int) -> None:
+        """What a daemon does between requests, as of now."""
+        self.clock.advance_to(now_ms)
+        self._service.housekeep(math.inf)
+        for event in self._service.events:
+            if event.level == "error":
+                raise ReplayError(f"The service met a defect: {event.fields}")
+        self._service.events.clear()
+
+    def size(self, entry: Entry, number: int) -> tuple[bytes, bytes, wire.SizeReply | wire.ErrorReply]:
+        """Request, reply, and the reply decoded. Raises ReplayError for a defect of the service."""
+        request = encode(
+            wire.SizeRequest(
+                v=1,
+                id=f"replay-{number}",
+                account=self.login,
+                symbol=entry.symbol,
+                side=entry.side,
+                stop_loss=entry.stop_loss,
+                take_profit=entry.take_profit,
+                confidence=entry.confidence,
+                market_score=entry.market_score,
+                strategy=entry.strategy or None,
+                magic=entry.magic or None,
+            )
+        )
+        body = self._service.handle(Incoming(request))
+        try:
+            return request, body, msgspec.json.decode(body, type=wire.SizeReply)
+        except msgspec.ValidationError:
+            refused = msgspec.json.decode(body, type=wire.ErrorReply)
+            if refused.code == "internal":
+                raise ReplayError(f"The service met a defect: {refused.message}") from None
+            return request, body, refused
+
+    def fill(self, number: int, reservation: str, ticket: int, lots: float, price: float) -> None:
+        """Report a fill."""
+        self._tell(
+            wire.FillRequest(
+                v=1, id=f"replay-{number}-fill", account=self.login, reservation=reservation, ticket=ticket, lots=lots,
+                price=price,
+            )
+        )  # fmt: skip
+
+    def release(self, number: int, reservation: str, reason: str) -> None:
+        """Give a reservation back."""
+        request = wire.ReleaseRequest(
+            v=1, id=f"replay-{number}-release", account=self.login, reservation=reservation, reason=reason[:200]
+        )
+        self._tell(request)
+
+    def _tell(self, request: Any) -> None:
+        reply = msgspec.json.decode(self._service.handle(Incoming(encode(request))))
+        if reply["status"] != "ok":
+            raise ReplayError(f"The service refused {request}: {reply['code']}: {reply['message']}")
