@@ -1,8 +1,8 @@
 """One symbol's ticks of one UTC day, as a file that only ever grows, and that is complete once that is proved.
 
 The terminal may answer with a part of a day while it still loads the rest, and nothing in the answer says so. So a day
-is complete when it is past and two answers, some time apart, were the same. Until then it is in progress, and asked for
-again.
+is complete when it is past and two answers of one run, some time apart, were the same. Until then it is in progress,
+and asked for again.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Answer:
     ticks: TickSeries
     now_ms: int
     past: bool
-    """The day had ended long enough ago, and the terminal was connected."""
+    """The day had ended long enough ago, the terminal was connected, and this run had asked for it before."""
     apart_ms: int
     """How long two equal answers must be apart to prove the day."""
 

@@ -128,7 +128,7 @@ class Recorder:
         for symbol, timeframe in new_bars:
             if self._bars(symbol, timeframe):
                 self._say("  more than a moment ago: the terminal is still loading; run this again")
-        return sum(self._ticks(symbol, day_ms, "once more") for symbol, day_ms in past)
+        return sum(self._ticks(symbol, day_ms, "once more", again=True) for symbol, day_ms in past)
 
     def _specs(self, probe: Probe) -> None:
         found = self._dialogue.ask(AskSpecs(list(self._wish.symbols)), list[SymbolProbe])
@@ -146,8 +146,12 @@ class Recorder:
             yield day_ms
             day_ms += DAY_MS
 
-    def _ticks(self, symbol: str, day_ms: int, which: str) -> bool:
-        """One day, unless it is complete already. Whether it is complete."""
+    def _ticks(self, symbol: str, day_ms: int, which: str, *, again: bool = False) -> bool:
+        """One day, unless it is complete already. Whether it is complete.
+
+        A run's first answer proves nothing, whatever an earlier run was told: both may be the same part that the
+        terminal had kept, and had yet to complete when each run began.
+        """
         path = files.ticks_path(self._wish.folder, self._parts[symbol], day_ms)
         if day.is_complete(path):
             self._say(f"{path.name}: complete ({which})")
@@ -157,7 +161,7 @@ class Recorder:
         answer = day.Answer(
             ticks=self._ticks_of(columns, day_ms, end_ms),
             now_ms=_time_ms(),
-            past=self._connected and self._is_past(day_ms),
+            past=again and self._connected and self._is_past(day_ms),
             apart_ms=round(self._patience.apart_s * 1000),
         )
         outcome = day.take(path, answer)

@@ -188,6 +188,46 @@ def test_deals_that_never_make_the_balance_must_stand_still(feed: Feed) -> None:
     assert (feed.since(), len(feed.known())) == (0, 1)
 
 
+def test_a_history_proves_nothing_while_the_terminal_is_cut_off(feed: Feed) -> None:
+    """It stands still because nothing can come."""
+    feed.driver.do("trades", count=20, ago_ms=HOUR, every_ms=MINUTE)
+    feed.driver.do("balance", money=-12.5)
+    feed.driver.do("unload", keep=5)
+    feed.start()
+    feed.timer(2)
+    feed.driver.do("connected", on=0)
+    feed.timer(2 * STILL)
+    feed.driver.do("connected", on=1)
+    feed.timer(2)
+    assert feed.since() is None
+    feed.driver.do("load", count=20)
+    feed.timer(STILL + 1)
+    assert (feed.since(), len(feed.known())) == (0, 21)
+
+
+def test_deals_behind_the_balance_that_they_made_are_told_soon(feed: Feed) -> None:
+    """After a lost connection the terminal shows the balance first, and no transaction tells of the deals."""
+    feed.start()
+    assert feed.timer()["comment"] == TOLD
+    feed.driver.do("trades", count=1, ago_ms=0, every_ms=0)
+    feed.driver.do("balance", money=-500)
+    late = feed.deals()[-1][0]
+    feed.driver.do("unload", keep=0)
+    feed.timer(3)
+    assert late not in feed.known()
+    feed.driver.do("load", count=2)
+    feed.timer(2)
+    assert late in feed.known()
+
+
+def test_a_history_that_takes_longer_than_a_message_may_is_told_all_the_same(feed: Feed) -> None:
+    feed.driver.do("history takes", ms=700)
+    feed.start(deadline_ms=500)
+    feed.timer(6)
+    assert (feed.since(), len(feed.known())) == (0, 1)
+    assert feed.timer(20)["comment"] == TOLD
+
+
 def test_an_account_without_money_and_deals_has_a_beginning(program: Program, bare: Rig) -> None:
     with serving(bare) as running, Driver(program("feed")) as driver:
         driver.do("begin", login=LOGIN, now_ms=NOW_MS, deposit=0)

@@ -171,6 +171,19 @@ def test_one_order_is_not_taken_for_two(trader: Driver, bare: Rig) -> None:
     assert told(bare, trader) == ("reserved", 0.3, [])
 
 
+def test_an_order_that_closes_is_not_taken_for_one_that_opens(trader: Driver, bare: Rig) -> None:
+    """A reversal: what was sold is bought back just before as much is bought, and the broker writes the comments."""
+    sold = {"opens": True, "ticket": 555, "order": 555, "deal": 556, "lots": 1.0, "price": 1.1, "symbol": "EURUSD"}
+    trader.do("mirror", **sold, side=1, magic=7, time_msc=NOW_MS, sl=1.105, tp=0.0)
+    trader.do("script", retcode=DONE, comment="by the broker")
+    trader.do("close")
+    trader.do("script", retcode=TIMEOUT)
+    trader.do("open")
+    timer(trader, 2_000)
+    assert timer(trader)["waiting"] == 1
+    assert told(bare, trader) == ("reserved", 1.0, [])
+
+
 def test_an_order_that_is_never_seen_is_left_to_the_daemon(trader: Driver, bare: Rig) -> None:
     """After a minute of connection; the daemon lets the reservation lapse by itself."""
     trader.do("script", retcode=TIMEOUT)

@@ -52,6 +52,7 @@ def test_a_sell_passes_too(terminal: Driver) -> None:
         ({"stop_loss": 0.0}, "no stop"),
         ({"take_profit": 1.09}, "target is past the price"),
         ({"deaf": True}, "clock is not known"),
+        ({"account": LOGIN + 1}, f"for account {LOGIN + 1}, and the terminal shows {LOGIN} now"),
     ],
 )
 def test_a_doubtful_answer_is_0_lots(terminal: Driver, answer: dict[str, Any], fault: str) -> None:
@@ -140,3 +141,17 @@ def test_time_passes_by_the_daemons_clock(terminal: Driver) -> None:
     assert terminal.do("look")["lots"] == 0.5
     terminal.do("pass", ms=200)
     assert "expired" in terminal.do("look")["fault"]
+
+
+def test_an_account_that_was_switched_since_gets_no_order(terminal: Driver) -> None:
+    terminal.do("answer")
+    terminal.do("set", what="login", value=LOGIN + 1)
+    seen = terminal.do("look")
+    assert seen["lots"] == 0
+    assert f"for account {LOGIN}," in seen["fault"]
+
+
+def test_a_client_of_no_account_names_none(terminal: Driver) -> None:
+    """A daemon with a single account may be asked so: there is nothing to compare with."""
+    terminal.do("answer", account=-1)
+    assert terminal.do("look")["lots"] == 0.5

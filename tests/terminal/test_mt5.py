@@ -378,6 +378,22 @@ def test_terminal_without_its_broker_is_not_connected(make: Make) -> None:
     assert rig.live.problem is None
 
 
+def test_terminal_that_loses_its_broker_while_history_is_read_tells_nothing_yet(make: Make) -> None:
+    """Looked at: on attaching twice, at the round's beginning, and after the first look at history."""
+    rig = make()
+    cut = {**rig.fake._terminal_info({}), "connected": False}
+    shown = [rig.fake._terminal_info({}) for _ in range(3)]
+    rig.fake.once["terminal_info"] = [{"value": each, "error": [1, "Success"]} for each in (*shown, cut)]
+    rig.tick(NOW_MS + SECOND)
+    assert not rig.fake.once["terminal_info"]
+    rig.tick(NOW_MS + 2 * SECOND)
+    assert rig.live.connected(NOW_MS + 2 * SECOND)
+    assert rig.fake.calls["history_deals_get"] >= 2, "the first look was for nothing"
+    report = rig.live.account()
+    assert report is not None
+    assert report.deals
+
+
 def test_order_that_is_gone_between_two_calls_only_is_not_missed(make: Make) -> None:
     """An order that fills between two calls stands in neither list: the book is read until two looks agree."""
     rig = make()

@@ -5,7 +5,7 @@ import io
 import time
 from collections.abc import Callable
 from dataclasses import fields
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -242,7 +242,7 @@ class Package(ModuleType):
 
     def __init__(self, **answers: list[Any]) -> None:
         super().__init__("MetaTrader5")
-        self.answers = answers
+        self.answers: dict[str, list[Any]] = {"terminal_info": [SimpleNamespace(connected=True)], **answers}
         self.asked: list[tuple[str, tuple[Any, ...]]] = []
 
     def __getattr__(self, name: str) -> Any:
@@ -261,12 +261,19 @@ def deal(tables: Any, ticket: int, profit: float, **over: Any) -> Any:
     return tables.made(tables.TradeDeal, {"ticket": ticket, "profit": profit, "time_msc": 4_000_000_000_000, **over})
 
 
+def history(deals: Deals, balance: float) -> tuple[list[Any], int]:
+    """What is told at first, of a terminal that keeps its broker."""
+    found = deals.whole(balance, 0)
+    assert found is not None
+    return found[0], found[1]
+
+
 def test_history_still_loading_is_asked_for_until_it_makes_the_balance(tables: Any) -> None:
     first, second = deal(tables, 1, 1_000.0, type=2), deal(tables, 2, -40.0)
     credit = deal(tables, 3, 500.0, type=3)
     package = Package(history_deals_get=[(), (first,), (first, second, credit), (first, second, credit)])
     pauses: list[float] = []
-    found, since_ms = Deals(Calls(package, lambda _: None), pauses.append).whole(960.0, 0)
+    found, since_ms = history(Deals(Calls(package, lambda _: None), pauses.append), 960.0)
     assert [each.ticket for each in found] == [1, 2], "credit is no balance"
     assert since_ms < time.time() * 1000 - 89 * 86_400_000
     assert len(pauses) == 2
@@ -276,7 +283,7 @@ def test_history_that_never_makes_the_balance_must_stand_still(tables: Any) -> N
     package = Package(history_deals_get=[(deal(tables, 1, 10.0),)])
     pauses: list[float] = []
     deals = Deals(Calls(package, lambda _: None), pauses.append)
-    found, since_ms = deals.whole(999.0, 0)
+    found, since_ms = history(deals, 999.0)
     assert len(found) == 1
     assert sum(pauses) >= 10.0
     assert since_ms < time.time() * 1000
@@ -290,15 +297,27 @@ def test_history_that_never_makes_the_balance_must_stand_still(tables: Any) -> N
 def test_money_without_any_deal_is_no_history(tables: Any) -> None:
     """A terminal that has just logged in shows none yet: nothing is claimed of what was before."""
     package = Package(history_deals_get=[()])
-    found, since_ms = Deals(Calls(package, lambda _: None), lambda _: None).whole(960.0, 0)
+    found, since_ms = history(Deals(Calls(package, lambda _: None), lambda _: None), 960.0)
     assert found == []
     assert since_ms > time.time() * 1000
+
+
+def test_history_proves_nothing_while_the_terminal_is_cut_off(tables: Any) -> None:
+    """It stands still because nothing can come: no claim is made, and no list of deals."""
+    line = [SimpleNamespace(connected=each) for each in (True, True, False, True)]
+    package = Package(history_deals_get=[(deal(tables, 1, 10.0),)], terminal_info=line)
+    deals = Deals(Calls(package, lambda _: None), lambda _: None)
+    assert deals.whole(999.0, 0) is None
+    assert len([name for name, _ in package.asked if name == "history_deals_get"]) == 3
+    again = deals.whole(999.0, 0)
+    assert again is not None
+    assert len(again[0]) == 1
 
 
 def test_history_that_keeps_moving_is_not_believed(tables: Any) -> None:
     growing = [tuple(deal(tables, ticket, 1.0) for ticket in range(1, count)) for count in range(2, 60)]
     package = Package(history_deals_get=growing)
-    _, since_ms = Deals(Calls(package, lambda _: None), lambda _: None).whole(999.0, 0)
+    _, since_ms = history(Deals(Calls(package, lambda _: None), lambda _: None), 999.0)
     assert since_ms > time.time() * 1000
 
 

@@ -30,17 +30,20 @@ class Deals:
         self._sent: dict[int, DealInfo] = {}
         self._read_s = self._whole_s = -1e9
 
-    def whole(self, balance: float, broker_s: int) -> tuple[list[DealInfo], int]:
+    def whole(self, balance: float, broker_s: int) -> tuple[list[DealInfo], int] | None:
         """All deals of the last months, and from when on they are all there are, in ms by the broker's clock.
 
         `broker_s` is the newest tick's time, 0 without one: no later than the broker's clock.
 
         A terminal that has just started may show a part. All deals together make the balance: that proves it. Where
         they never do, for brokers book as they please, they must stand still for some time; else nothing is claimed.
+        None where the terminal has lost its broker meanwhile: then nothing is loaded, and standing still is no proof.
         """
         counts: list[int] = []
         while True:
             rows = self._rows(_BEGINNING_S)
+            if not self._calls.must("terminal_info").connected:
+                return None
             counts.append(len(rows))
             proven = _adds_up(rows, balance) or _stands_still(counts, balance)
             if proven or len(counts) == _TRIES:

@@ -141,11 +141,17 @@ class Watch:
     def _send_book(self, book: Book, begun_s: float) -> None:
         """Everything at first, then what has changed; the account is looked at again after the last call for it."""
         deals = self._send_changes(book, begun_s) if self._whole else self._send_whole(book, begun_s)
+        if deals is None:
+            return
         self._deals.sent(deals)
         self._book, self._whole = book, True
 
-    def _send_whole(self, book: Book, begun_s: float) -> list[DealInfo]:
-        deals, since_ms = self._deals.whole(book[0].balance, self._newest[0] // 1000)
+    def _send_whole(self, book: Book, begun_s: float) -> list[DealInfo] | None:
+        """Everything, and what it told of deals; None where history was not to be had, and nothing was sent."""
+        history = self._deals.whole(book[0].balance, self._newest[0] // 1000)
+        if history is None:
+            return None
+        deals, since_ms = history
         symbols = [info for name in self._symbols if (info := self._read_spec(name)) is not None]
         self._verified()
         self._send(

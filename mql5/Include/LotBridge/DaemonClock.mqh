@@ -9,11 +9,6 @@
 #property strict
 #include <LotBridge/Reply.mqh>
 
-// The way of an order to the broker.
-#define LOTBRIDGE_DAEMON_CLOCK_MQH
-#property strict
-#include <LotBridge/Reply.mqh>
-
 // What the reply's way here may have taken, and the way of an order to the broker.
 #define LB_CLOCK_MARGIN_MS 500
 

@@ -66,6 +66,9 @@ public:
       m_still = 0;
    }
 
+   // Without a broker nothing is loaded: to stand still proves nothing then, and begins anew.
+   void Interrupt() { m_still = 0; }
+
    bool IsWhole() const { return m_doubt == 0; }
    // Whether nothing at all can be said yet.
    bool IsUnknown() const { return m_doubt == LONG_MAX; }
@@ -77,7 +80,7 @@ public:
    bool Look(LbDeal &deals[]) {
       if(!HistorySelect(0, TimeTradeServer() + 86400))
          return false;
-      // The first look begins the time of standing still.
+      // The first look, and the first one after an interruption, begins the time of standing still.
       m_grown = m_still == 0;
       m_sum = 0;
       long newest = m_newest;

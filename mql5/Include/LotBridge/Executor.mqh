@@ -162,6 +162,7 @@ public:
       order.comment = "lotbridge close";
       for(int attempt = 0; attempt <= LB_RETRIES; attempt++) {
          ENUM_LB_OUTCOME outcome = SendNow(order, result);
+         m_watch.Know(result.order);
          if(outcome == LB_OUTCOME_FILLED || outcome == LB_OUTCOME_PLACED)
             return true;
          if(outcome != LB_OUTCOME_AGAIN)

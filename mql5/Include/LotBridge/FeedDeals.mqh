@@ -8,9 +8,11 @@
 // The daemon keeps so many.
 #define LB_DEALS_MOST 10000
 #define LB_DEAL_SIZE 420
-// Deals may come late: look again, and soon while history may still be loading.
+// Deals may come late: look again, and soon while history may still be loading, or a deal is waited for: after a lost
+// connection the terminal shows a new balance before the deals that made it.
 #define LB_DEALS_EVERY_MS 60000
 #define LB_DEALS_SOON_MS 1000
+#define LB_DEALS_EXPECTED_MS 15000
 
 class LbFeedDeals {
 private:
@@ -26,11 +28,17 @@ private:
    bool          m_more;
    bool          m_look;
    ulong         m_look_at;
+   // Until when a deal is waited for.
+   ulong         m_expected;
 
    void Look() {
       LbDeal deals[];
+      ulong begun = GetMicrosecondCount();
       m_look = !m_history.Look(deals);
-      m_look_at = LbDeadline(m_history.IsWhole() ? LB_DEALS_EVERY_MS : LB_DEALS_SOON_MS);
+      bool soon = !m_history.IsWhole() || LbLeft(m_expected) > 0;
+      // A long history leaves time for messages between two looks.
+      ulong took = GetMicrosecondCount() - begun;
+      m_look_at = LbDeadline(soon ? LB_DEALS_SOON_MS : LB_DEALS_EVERY_MS) + took;
       if(m_look)
          return;
       int count = ArraySize(deals);
@@ -96,7 +104,8 @@ private:
    }
 
 public:
-   LbFeedDeals() : m_oldest(0), m_claimed(-1), m_full(true), m_more(false), m_look(true), m_look_at(0) {}
+   LbFeedDeals() : m_oldest(0), m_claimed(-1), m_full(true), m_more(false), m_look(true), m_look_at(0),
+                   m_expected(0) {}
 
    void StartOver() {
       m_told.Clear();
@@ -114,7 +123,13 @@ public:
    }
 
    // A deal was made: look before the next message.
-   void Expect() { m_look = true; }
+   void Expect() {
+      m_look = true;
+      m_expected = LbDeadline(LB_DEALS_EXPECTED_MS);
+   }
+
+   // The terminal has lost its broker.
+   void Interrupt() { m_history.Interrupt(); }
    // Whether some did not fit.
    bool More() const { return m_more; }
    // Whether nothing is told yet, as history may still be loading.

@@ -21,12 +21,16 @@ private:
       return false;
    }
 
-   // The answer belongs to this question, and this question to this chart.
+   // The answer belongs to this question, and this question to this chart and to the account that is logged in.
    bool Belongs(const LbSizeRequest &request, const LbSizeAnswer &answer, const string symbol) {
       if(!answer.Ok() || answer.reservation == "")
          return Fail("there is no answer with lots");
       if(request.id == "" || request.id != answer.id)
          return Fail("the answer is another question's");
+      long login = AccountInfoInteger(ACCOUNT_LOGIN);
+      if(request.account >= 0 && request.account != login)
+         return Fail("the answer is for account " + IntegerToString(request.account) + ", and the terminal shows "
+                     + IntegerToString(login) + " now");
       if(request.symbol != symbol)
          return Fail("the answer is for " + request.symbol + ", not for " + symbol);
       if(request.side != "buy" && request.side != "sell")

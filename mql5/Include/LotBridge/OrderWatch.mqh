@@ -9,7 +9,7 @@
 class LbOrderWatch {
 private:
    LbWatchedOrder *m_under_way[];
-   // Every order that was ever watched: a search must not take it for another's.
+   // Every order whose purpose is known: a search must not take it for another's.
    LbTicketSet     m_known;
 
    void Drop(const int at) {
@@ -41,6 +41,9 @@ public:
       m_under_way[count] = new LbWatchedOrder(outbox, reservation, order, sent, since_ms);
       Poll();
    }
+
+   // An order that was not sent for any reservation, such as one that closes; 0 is none.
+   void Know(const ulong order) { m_known.Add(order); }
 
    // Transactions may get lost or come late: look every second, and whenever one comes.
    void Poll() {

@@ -92,6 +92,9 @@ public:
             Complain(changed != "" ? changed : "the terminal is not connected, or still loads the account.");
             return false;
          }
+         // Reading a long history takes time, too. It is read now: the next call tells it.
+         if(LbLeft(deadline) < m_budget_ms / 2)
+            return false;
          m_client.DeadlineMs(LbLeft(deadline));
          bool taken = Send();
          m_client.DeadlineMs(m_budget_ms);

@@ -105,7 +105,11 @@ public:
 
    // Get ready for the next message; false where the terminal cannot tell its state now.
    bool Prepare() {
-      if(!m_info.IsReady() || !m_book.Look())
+      if(!m_info.IsReady()) {
+         m_deals.Interrupt();
+         return false;
+      }
+      if(!m_book.Look())
          return false;
       FollowBook();
       // Whatever changes the balance is a deal.

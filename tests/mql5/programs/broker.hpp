@@ -269,7 +269,8 @@ public:
         rate.close = tick.bid;
     }
 
-    void close(ulong ticket, double price) {
+    // The order that has closed it.
+    ulong close(ulong ticket, double price) {
         shim::Record position = shim::market.positions[ticket];
         shim::market.positions.erase(ticket);
         double lots = shim::property(position.real, POSITION_VOLUME);
@@ -279,6 +280,7 @@ public:
         tell(TRADE_TRANSACTION_DEAL_ADD, made, order, ticket, lots, price);
         trades.push_back({false, ticket, order, made, position, lots, price});
         reckon();
+        return order;
     }
 
     void reckon() {
@@ -316,7 +318,9 @@ public:
         }
         if (!done && !placed && !script.filled) return false;
         if (request.position != 0) {
-            close(request.position, closing(shim::market.positions[request.position]));
+            result.order = close(request.position, closing(shim::market.positions[request.position]));
+            std::string comment = script.renamed ? script.comment : request.comment.utf8();
+            shim::market.past_orders[result.order] = record(request, comment, now_ms());
             return done || placed;
         }
         ulong order = ++m_ticket;

@@ -143,6 +143,10 @@ int main() {
     known["history fails"] = [](const Arguments &in, LbJsonWriter &) {
         shim::market.history_fails = in.integer("on") != 0;
     };
+    known["history takes"] = [](const Arguments &in, LbJsonWriter &) { shim::market.history_ms = in.integer("ms"); };
+    known["connected"] = [](const Arguments &in, LbJsonWriter &) {
+        shim::program.terminal[TERMINAL_CONNECTED] = in.integer("on");
+    };
     known["deals"] = [](const Arguments &, LbJsonWriter &out) {
         out.Key(string("deals"));
         out.BeginArray();

@@ -86,6 +86,7 @@ void make_answer(const Arguments &in, LbJsonWriter &) {
     request = LbSizeRequest();
     answer = LbSizeAnswer();
     request.id = string("q");
+    request.account = in.has("account") ? in.integer("account") : AccountInfoInteger(ACCOUNT_LOGIN);
     request.symbol = string("EURUSD");
     request.side = in.has("side") ? in.text("side") : string("buy");
     answer.status = string("ok");
@@ -201,6 +202,7 @@ int main() {
         else if (what == "filling") data.whole[SYMBOL_FILLING_MODE] = (long)value;
         else if (what == "execution") data.whole[SYMBOL_TRADE_EXEMODE] = (long)value;
         else if (what == "allowed") shim::program.terminal[TERMINAL_TRADE_ALLOWED] = (long)value;
+        else if (what == "login") shim::market.account_integer[ACCOUNT_LOGIN] = (long)value;
         else if (what == "connected") shim::program.terminal[TERMINAL_CONNECTED] = (long)value;
         else if (what == "tick") {
             data.real[SYMBOL_TRADE_TICK_SIZE] = value;

@@ -194,6 +194,8 @@ struct Market {
     ulong position = 0, order = 0;
     std::vector<ulong> history, order_history;
     bool history_fails = false;
+    // What a selection of history takes.
+    long history_ms = 0;
     // Called when a tick is read: the terminal goes on while a program looks.
     std::function<void()> meanwhile;
     // Deals that are in history and cannot be read.
@@ -346,6 +348,7 @@ inline string OrderGetString(ENUM_ORDER_PROPERTY_STRING what) {
 inline bool HistorySelect(datetime from, datetime to) {
     shim::market.history.clear();
     shim::market.order_history.clear();
+    shim::watch.pass_ms(shim::market.history_ms);
     if (shim::market.history_fails) return false;
     for (const auto &[ticket, deal] : shim::market.deals) {
         long at = shim::property(deal.whole, DEAL_TIME_MSC) / 1000;
