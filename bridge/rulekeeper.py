@@ -209,12 +209,16 @@ class RuleKeeper:
         late = self._watches and self._seen is not None and self._is_late(self._seen.at_ms)
         if not whole and now is old and not late:
             return None
+        days = () if now.days is old.days else tuple(set(now.days) - set(old.days))
+        same = now.states == old.states and now.halts == old.halts and now.recovery == old.recovery and not days
+        if not whole and same and not late:
+            return None
         self._told_ms = 0 if self._seen is None else self._seen.at_ms
         recovery = () if now.recovery is None else (now.recovery,)
         return RulesChange(
             states=tuple(self._states.values()),
             seen=self._seen,
-            days=() if now.days is old.days else tuple(set(now.days) - set(old.days)),
+            days=days,
             halts=now.halts if now.halts != old.halts else None,
             recovery=recovery if now.recovery != old.recovery else None,
         )

@@ -24,6 +24,7 @@ from bridge.cli.pack import pack
 from bridge.cli.prove import prove
 from bridge.cli.record import record
 from bridge.cli.regress import regress
+from bridge.cli.replay import replay
 from bridge.cli.report import report
 from bridge.cli.risk import risk
 from bridge.cli.rules import rules
@@ -52,6 +53,7 @@ app.command()(explain)
 app.command()(risk)
 app.command()(audit)
 app.command()(prove)
+app.command()(replay)
 app.command()(odds)
 app.command()(regress)
 app.command()(report)

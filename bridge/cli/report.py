@@ -3,19 +3,16 @@
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from bridge.cli import options
 from bridge.cli.screen import line, note, print_json, screen
-from bridge.errors import ReplayError
-from bridge.replay.columns import replace_file
 from bridge.replay.report.figures import figures_of
-from bridge.replay.report.page import html_report
+from bridge.replay.report.files import write_report
 from bridge.replay.report.summary import summary_lines
 from bridge.replay.run import read_run
 
-_PAGE, _FIGURES = "report.html", "report.json"
+_PAGE = "report.html"
 
 
 def report(
@@ -46,14 +43,7 @@ def report(
     runs = [read_run(folder) for folder in (run, other) if folder is not None]
     figures = [figures_of(each) for each in runs]
     told = figures[0] if len(figures) == 1 else figures
-    if not page.parent.is_dir():
-        raise ReplayError(f"{page.parent} is not a folder: make it, or name another place with --out")
-    beside = page.with_name(_FIGURES) if out is None else page.with_suffix(".json")
-    content = html_report(*runs).encode()
-    replace_file(page, lambda path: path.write_bytes(content))
-    replace_file(
-        beside, lambda path: path.write_bytes(msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n")
-    )
+    beside = write_report(runs, page)
     if as_json:
         print_json(told)
         return

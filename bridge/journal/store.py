@@ -50,7 +50,7 @@ class Journal:
             self._ids = self._known_ids()
             # Entries that were pruned leave no number behind; the state that was saved after them does.
             self.next_seq = 1 + max(self._highest("seq", "entries"), self._highest("seq", "states"))
-            self._next_part = 1 + self._highest("part", "parts")
+            self.next_part = 1 + self._highest("part", "parts")
             self._places = _places(path)
             undo.pop_all()
 
@@ -79,9 +79,9 @@ class Journal:
         known = self._parts.get(key)
         if known is not None:
             return known[1]
-        number = self._next_part
+        number = self.next_part
         self._keep(StoredPart(number, _encode(make())))
-        self._next_part = number + 1
+        self.next_part = number + 1
         if len(self._parts) >= _PARTS_REMEMBERED:
             del self._parts[next(iter(self._parts))]
         # Holding the objects keeps their ids from being given to others.
@@ -117,6 +117,17 @@ class Journal:
         self._execute(
             "INSERT OR REPLACE INTO states(account,seq,changes) VALUES(?,?,?)", (account, self.next_seq - 1, changes)
         )
+
+    def rewind(self, seq: int, part: int) -> None:
+        """Forget everything from these numbers on: a replay that goes on from an earlier moment."""
+        self.fold()
+        with committed(self._db):
+            self._db.execute("DELETE FROM entries WHERE seq >= ?", (seq,))
+            self._db.execute("DELETE FROM parts WHERE part >= ?", (part,))
+            self._db.execute("DELETE FROM states WHERE seq >= ?", (seq,))
+        self._parts.clear()
+        self.next_seq, self.next_part = seq, part
+        self._ids = self._known_ids()
 
     def tidy(self, *, idle: bool) -> None:
         """Fold when there is time, or when the tail has grown beyond all measure. Raises JournalError."""

@@ -33,6 +33,6 @@ class Agenda:
             return None
         return heapq.heappop(self._heap)[3]
 
-    def items(self) -> list[Item]:
-        """Everything to come, in order."""
-        return [entry[3] for entry in sorted(self._heap)]
+    def orders(self) -> list[Item]:
+        """The orders to come, in order."""
+        return [entry[3] for entry in sorted(self._heap) if entry[3].kind == "order"]

@@ -5,16 +5,22 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.market.broker_zone import zone_of
 from bridge.market.recording import TIMEFRAME_MS, BarSeries, TickSeries, group_bars, join_bars
+
+_HOUR_MS = TIMEFRAME_MS["H1"]
 
 
 class BarStore:
-    """Every timeframe from the finest wanted on, by symbol. Bars open on multiples of their length: days at midnight.
+    """Every timeframe from the finest wanted on, by symbol. Days begin at the broker's midnight.
 
     `recorded` holds bars from elsewhere by symbol and timeframe; where they reach into the ticks they are used.
     """
 
-    def __init__(self, recorded: Mapping[str, Mapping[str, BarSeries]], wanted: Iterable[str]) -> None:
+    def __init__(
+        self, recorded: Mapping[str, Mapping[str, BarSeries]], wanted: Iterable[str], zone: str = "UTC"
+    ) -> None:
+        self._zone = None if zone == "UTC" else zone_of(zone)
         self._finest = min(wanted, key=TIMEFRAME_MS.__getitem__)
         length = TIMEFRAME_MS[self._finest]
         self._timeframes = [name for name in TIMEFRAME_MS if TIMEFRAME_MS[name] % length == 0]
@@ -30,9 +36,18 @@ class BarStore:
             finest = tick_bars(self._finest, own)
             for label in self._timeframes:
                 key, length = (name, label), TIMEFRAME_MS[label]
-                bars = group_bars(label, finest.time_ms - finest.time_ms % length, finest)
+                bars = group_bars(label, self._opening(finest.time_ms, length), finest)
                 self._built[key] = bars
                 self._series[key] = join_bars(self._series[key], bars) if key in self._series else bars
+
+    def _opening(self, time_ms: NDArray[np.int64], length: int) -> NDArray[np.int64]:
+        """When the bar of such a length begins that holds each of these, (n,), UTC ms."""
+        if self._zone is None or length <= _HOUR_MS:
+            return time_ms - time_ms % length
+        hours, places = np.unique(time_ms // _HOUR_MS, return_inverse=True)
+        walls = np.array([self._zone.wall_ms(int(hour) * _HOUR_MS) for hour in hours]) - hours * _HOUR_MS
+        wall_ms = time_ms + walls[places]
+        return np.asarray(wall_ms - wall_ms % length - walls[places])
 
     def closes(self, timeframe: str) -> NDArray[np.int64]:
         """When the bars of the span at hand close, UTC ms, ascending, of all symbols together."""
@@ -54,6 +69,14 @@ class BarStore:
         if known is None or len(known) != count:
             known = self._shown[symbol, timeframe] = series.closed_before(now_ms)
         return known if count else None
+
+    def everything(self) -> dict[tuple[str, str], BarSeries]:
+        """Every series, by symbol and timeframe."""
+        return dict(self._series)
+
+    def restore(self, series: Mapping[tuple[str, str], BarSeries]) -> None:
+        """Go on from these."""
+        self._series = dict(series)
 
     def all(self, timeframe: str) -> dict[str, BarSeries]:
         """Every bar there is of a timeframe, by symbol."""

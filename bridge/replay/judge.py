@@ -84,7 +84,8 @@ class Judge:
         self.ticks = [each for each in self.lines if each.rule.sampled == "tick"]
         share = firm.limits.floating_loss_pct
         self.floating_limit = None if share is None else initial * share / 100
-        self._told = False
+        self.told = False
+        """Whether the limit on floating losses has been told of."""
 
     def reset(self, balance: float, equity: float) -> None:
         """The firm's day begins."""
@@ -139,7 +140,7 @@ class Judge:
                 continue
             broken = (stretch.headroom < -NOTHING) | (stretch.headroom <= line.touching)
             found.append(int(broken.argmax()))
-        if losing is not None and self.floating_limit is not None and not self._told:
+        if losing is not None and self.floating_limit is not None and not self.told:
             broken = -losing >= self.floating_limit - NOTHING
             if broken.any():
                 found.append(int(broken.argmax()))
@@ -155,10 +156,10 @@ class Judge:
 
     def too_low(self, losing: float) -> bool:
         """Whether losing positions show the firm's limit."""
-        return self.floating_limit is not None and not self._told and -losing >= self.floating_limit - NOTHING
+        return self.floating_limit is not None and not self.told and -losing >= self.floating_limit - NOTHING
 
     def _floats(self, losing: float) -> Breach | None:
         if self.floating_limit is None or not self.too_low(losing):
             return None
-        self._told = True
+        self.told = True
         return Breach(FLOATING, True, losing, -self.floating_limit)

@@ -8,9 +8,12 @@ import numpy as np
 from bridge.market.broker import SimulatedBroker
 from bridge.market.broker_engine import DAY_MS, STOP_OUT_LEVEL
 from bridge.market.broker_types import Holding, other
+from bridge.market.broker_zone import zone_of
 from bridge.market.recording import RecordedMarket, TickSeries
+from bridge.replay.account_state import AccountState
 from bridge.replay.judge import Breach, Judge
 from bridge.replay.marks import Mark, floating, mark
+from bridge.replay.plan import BrokerWish
 from bridge.replay.sheet import Sheet
 from sizing.snapshot import Deal, Quote
 
@@ -45,22 +48,25 @@ class PaperAccount(SimulatedBroker):
         first_quotes: dict[str, Quote],
         judge: Judge,
         sheet: Sheet,
+        wish: BrokerWish,
         *,
         login: int,
-        balance: float,
-        currency: str,
-        leverage: int,
-        hedging: bool,
-        slippage_points: float,
     ) -> None:
         self._first_quotes = first_quotes
+        self._zone = zone_of(wish.zone)
+        self._midnight = 0, 0
         super().__init__(
-            market, login=login, balance=balance, currency=currency, leverage=leverage, hedging=hedging,
-            slippage_points=slippage_points,
-        )  # fmt: skip
+            market,
+            login=login,
+            balance=wish.balance,
+            currency=wish.currency,
+            leverage=wish.leverage,
+            hedging=wish.hedging,
+            slippage_points=wish.slippage_points,
+        )
         self.judge = judge
         self.sheet = sheet
-        self.highest = balance
+        self.highest = wish.balance
         """Highest equity at any tick since it was last set."""
         self.found: Found | None = None
         """A breach that nobody has dealt with yet; time stands still until it is taken."""
@@ -82,16 +88,30 @@ class PaperAccount(SimulatedBroker):
     def advance(self, to_ms: int) -> None:
         """As every broker, but it stops at a breach (`found`)."""
         while self.now_ms < to_ms and self.found is None:
-            midnight = (self.now_ms // DAY_MS + 1) * DAY_MS
+            midnight = self._next_midnight()
             self._run(min(to_ms, midnight - 1))
             if midnight <= to_ms and self.found is None:
                 if self._ledger.holdings:
-                    self._charge_swaps(midnight)
+                    self._charge_swaps(midnight + self.offset_ms(midnight))
                     self.now_ms = midnight
                     self.look()
                 if self.found is None:
                     self._run(midnight)
         self._restate_when_due()
+
+    def offset_ms(self, at_ms: int) -> int:
+        """The broker's clock less UTC at a moment."""
+        return self._zone.wall_ms(at_ms) - at_ms
+
+    def _next_midnight(self) -> int:
+        """When the broker's day ends, UTC ms."""
+        begin, end = self._midnight
+        if not begin <= self.now_ms < end:
+            day = (self.now_ms + self.offset_ms(self.now_ms)) // DAY_MS + 1
+            end = day * DAY_MS - self.offset_ms(self.now_ms)
+            # By the clock of that night, which may have changed by then.
+            self._midnight = self.now_ms, day * DAY_MS - self.offset_ms(end)
+        return self._midnight[1]
 
     @abstractmethod
     def _run(self, until: int) -> None:
@@ -154,6 +174,35 @@ class PaperAccount(SimulatedBroker):
         for each in self.marks():
             equity += floating(each, bids, asks)
         return equity
+
+    def state(self) -> AccountState:
+        """Everything of it, at the end of a span."""
+        ledger = self._ledger
+        return AccountState(
+            now_ms=self.now_ms,
+            restated_ms=self._restated_ms,
+            balance=ledger.balance,
+            next_ticket=ledger.next_number,
+            changes=ledger.changes,
+            known=sorted(ledger.known),
+            deals=ledger.deals,
+            holdings=list(ledger.holdings.values()),
+            specs=self.specs,
+            quotes={name: (tape.quote(), tape.passed + tape.read) for name, tape in self._tapes.items()},
+            extremes={ticket: (low, high) for ticket, (low, high) in self._extremes.items()},
+            highest=self.highest,
+        )
+
+    def restore(self, state: AccountState) -> None:
+        """Stand where another account stood, before the first tick of the span at hand."""
+        self.now_ms, self._restated_ms = state.now_ms, state.restated_ms
+        self._ledger.restore(state.balance, state.deals, state.holdings, set(state.known), state.next_ticket)
+        self._ledger.changes = state.changes
+        self.specs.update(state.specs)
+        for name, (quote, passed) in state.quotes.items():
+            self._tapes[name].restore(quote, passed)
+        self._extremes = {ticket: list(each) for ticket, each in state.extremes.items()}
+        self.highest = state.highest
 
     def begin_day(self, at_ms: int) -> None:
         """The firm's day begins with the account as it stands, before any tick of that moment."""

@@ -1,19 +1,22 @@
 """What is to be replayed, and how the broker behaves."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from bridge.replay.strategy import Strategy
 from bridge.replay.ticks import TickSource
-from bridge.settings import AccountSettings
+from bridge.settings import AccountSettings, policy_hash
 
 EngineName = Literal["fast", "events"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerWish:
-    """The simulated broker. Latency is from an order's sending to its fill; slippage is lost on market fills."""
+    """The simulated broker. Latency is from an order's sending to its fill; slippage is lost on market fills.
+
+    `zone` is its wall clock, as `bridge.market.broker_zone` knows it: at its midnight swaps are charged and days begin.
+    """
 
     balance: float
     currency: str = "USD"
@@ -21,6 +24,7 @@ class BrokerWish:
     hedging: bool = True
     latency_ms: int = 100
     slippage_points: float = 0.0
+    zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,3 +39,16 @@ class Plan:
     out: Path
     engine: EngineName = "fast"
     preset: str | None = None
+    notes: tuple[str, ...] = ()
+    """What was left out or changed, one sentence each."""
+
+    def key(self) -> dict[str, Any]:
+        """What must be the same to go on with an interrupted run, in words that an error can name."""
+        source = self.source
+        return {
+            "market": [source.name, list(source.symbols), source.start_ms, source.end_ms, source.count],
+            "strategy": self.strategy.name,
+            "configuration": [self.settings.login, policy_hash(self.settings)],
+            "broker": asdict(self.broker),
+            "engine": self.engine,
+        }

@@ -253,6 +253,28 @@ def read_run(folder: Path) -> Run:
     )
 
 
+def read_rows(
+    folder: Path, counts: tuple[int, int, int], rules: Sequence[str]
+) -> tuple[list[DecisionRow], list[TradeRow], Equity]:
+    """The first so many decisions, trades and rows of equity of an interrupted run. Raises ReplayError."""
+    decisions = table_rows(DecisionRow, read_table(folder / DECISIONS_FILE, DecisionRow))
+    trades = table_rows(TradeRow, read_table(folder / TRADES_FILE, TradeRow))
+    equity = _read_equity(folder / EQUITY_FILE, rules)
+    for name, count, wanted in zip(
+        (DECISIONS_FILE, TRADES_FILE, EQUITY_FILE), (len(decisions), len(trades), len(equity)), counts, strict=True
+    ):
+        if count < wanted:
+            raise ReplayError(f"{folder / name} has lost rows, {count} of {wanted}: replay into a new folder")
+    return decisions[: counts[0]], trades[: counts[1]], _first_rows(equity, counts[2])
+
+
+def _first_rows(equity: Equity, count: int) -> Equity:
+    plain = {name: getattr(equity, name)[:count] for name in _EquityRow._fields}
+    floors = {rule: column[:count] for rule, column in equity.floors.items()}
+    headrooms = {rule: column[:count] for rule, column in equity.headrooms.items()}
+    return Equity(**plain, floors=floors, headrooms=headrooms)
+
+
 def read_info(folder: Path) -> RunInfo:
     """A run's run.json alone. Raises ReplayError."""
     path = folder / RUN_FILE

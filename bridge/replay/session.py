@@ -55,6 +55,10 @@ class ReplayTerminal(RecordedTerminal):
         """The bars that have closed so far."""
         return self._store.closed(name, timeframe, self._paper.now_ms)
 
+    def utc_offset_ms(self) -> int:
+        """The broker's clock less UTC."""
+        return self._paper.offset_ms(self._paper.now_ms)
+
     def executed(self, execution: Execution) -> None:
         """The account has the position already."""
 

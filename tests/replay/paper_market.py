@@ -8,6 +8,7 @@ from bridge.market.recording import RecordedMarket, RecordedSymbol, TickSeries
 from bridge.replay.judge import Judge
 from bridge.replay.jumping import JumpingAccount
 from bridge.replay.paper import NO_TICKS, PaperAccount
+from bridge.replay.plan import BrokerWish
 from bridge.replay.sheet import BUCKET_MS, Last, Sheet
 from bridge.replay.ticking import TickingAccount
 from sizing.prop.firm import Firm
@@ -66,6 +67,10 @@ def account(
     kind = JumpingAccount if engine == "fast" else TickingAccount
     first = {name: Quote(float(each.bid[0]), float(each.ask[0]), int(each.time_ms[0])) for name, each in tapes.items()}
     return kind(
-        market(tapes), first, judge, sheet, login=LOGIN, balance=BALANCE, currency="USD", leverage=leverage,
-        hedging=hedging, slippage_points=2.0,
-    )  # fmt: skip
+        market(tapes),
+        first,
+        judge,
+        sheet,
+        BrokerWish(balance=BALANCE, leverage=leverage, hedging=hedging, slippage_points=2.0),
+        login=LOGIN,
+    )

@@ -1,0 +1,287 @@
+"""`lotbridge replay`: recorded ticks through the daemon's own service, and a report of what came of it."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from bridge.cli import options
+from bridge.cli.output import FAILURE_EXIT
+from bridge.cli.screen import QUIET, line, note, print_json, screen
+from bridge.settings.defaults import Preset
+
+if TYPE_CHECKING:
+    from bridge.replay.configure import Account
+    from bridge.replay.plan import Plan
+    from bridge.replay.run import RunInfo
+    from bridge.replay.ticks import TickSource
+
+_TELL_EVERY_S = 5.0
+_FIRM = "ftmo-2step"
+
+Engine = Literal["fast", "events"]
+
+
+def replay(
+    *,
+    ticks: Annotated[
+        Path | None,
+        typer.Option(
+            "--ticks",
+            metavar="DIR",
+            help="Recorded ticks, as `record` or `pack` wrote them. Default: the sample market (synthetic).",
+            show_default=False,
+        ),
+    ] = None,
+    symbols: Annotated[
+        str | None,
+        typer.Option("--symbols", metavar="NAMES", help="Only these, with commas between.", show_default=False),
+    ] = None,
+    signals: Annotated[
+        str,
+        typer.Option(
+            "--signals",
+            metavar="WHAT",
+            help="FILE.csv, FILE.parquet, an example such as ma-cross:fast=10,slow=40, or module:function of your own.",
+        ),
+    ] = "ma-cross",
+    config: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--config",
+            metavar="DIR",
+            help="Configuration folder; given twice, both are replayed and compared. Default: as shipped.",
+            show_default=False,
+        ),
+    ] = None,
+    account: options.Account = None,
+    firm: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help=f"Without --config: whose rules. Default: {_FIRM}.", show_default=False),
+    ] = None,
+    preset: Annotated[
+        Preset | None,
+        typer.Option(help="Without --config: the shipped policy. Default: leveraged.", show_default=False),
+    ] = None,
+    balance: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MONEY", min=1.0, help="Initial balance. Default: as configured, else 100000.", show_default=False
+        ),
+    ] = None,
+    leverage: Annotated[
+        int | None, typer.Option(min=1, max=10_000, help="Default: as configured, else 100.", show_default=False)
+    ] = None,
+    netting: Annotated[
+        bool, typer.Option("--netting", help="One position for each symbol, instead of hedging.")
+    ] = False,
+    latency_ms: Annotated[int, typer.Option(min=0, max=60_000, help="From sending an order to its fill.")] = 100,
+    slippage: Annotated[
+        float, typer.Option(min=0, max=10_000, help="Points lost on every market fill and stop.")
+    ] = 0.0,
+    zone: Annotated[
+        str,
+        typer.Option(
+            help="The broker's clock: UTC, new-york-close, +02:00 or Europe/Athens. Swaps and days follow it."
+        ),
+    ] = "UTC",
+    news: Annotated[
+        bool, typer.Option("--news", help="Keep the rule about news; its calendar must hold the recorded days.")
+    ] = False,
+    engine: Annotated[Engine, typer.Option(help="fast, or events: tick by tick, to check the fast one by.")] = "fast",
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="New folder for the run. Default: replay-<date>-<time>.", show_default=False),
+    ] = None,
+    go_on: Annotated[bool, typer.Option("--continue", help="Go on with the interrupted run in --out.")] = False,
+    pace: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001,
+            max=1_000_000,
+            help="Serve the recording to live EAs instead, so many times as fast as it was; 60: a minute per second.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Replay recorded ticks through the very same sizer: would this account have passed?
+
+    A strategy's signals ask the daemon's own service for lots, message by message; a simulated broker fills them. The
+    run's folder holds every decision and trade, a journal for `explain`, and report.html. Ends with 1 if a loss rule
+    was breached. Ctrl-C stops it after the days at hand; --continue goes on from there.
+    """
+    # Markets, strategies and reports are not needed by the other commands.
+    from bridge.demo.interrupts import Interrupts  # noqa: PLC0415
+
+    folders = config or []
+    _check(folders, account, firm, preset, out, pace, go_on=go_on)
+    wanted = None if symbols is None else [name.strip() for name in symbols.split(",") if name.strip()]
+    accounts = _accounts(folders, account, firm, preset, balance, news=news)
+    root = out or Path(f"replay-{datetime.now(UTC):%Y%m%d-%H%M%S}")
+    if pace is not None:
+        from bridge.cli.paced import serve_recording  # noqa: PLC0415
+
+        serve_recording(ticks, accounts[0], pace, leverage, root / "journal.sqlite")
+        return
+    source = _source(ticks, wanted)
+    plans = [
+        _plan(
+            source, each, signals, root if len(accounts) == 1 else root / "ab"[number], engine,
+            leverage=leverage, netting=netting, latency_ms=latency_ms, slippage=slippage, zone=zone,
+        )
+        for number, each in enumerate(accounts)
+    ]  # fmt: skip
+    with Interrupts() as interrupts:
+        interrupts.held = True
+        infos = [_run(plan, lambda: interrupts.number is not None, go_on=go_on) for plan in plans]
+        if interrupts.number is not None:
+            line(screen(stderr=True), f"Stopped. Go on with the same command and --out {root} --continue", wrap=False)
+            raise typer.Exit(interrupts.exit_code)
+    _show(plans, root, as_json=as_json)
+    if any(info.result.breach is not None for info in infos):
+        raise typer.Exit(FAILURE_EXIT)
+
+
+def _check(
+    folders: list[Path],
+    account: int | None,
+    firm: str | None,
+    preset: Preset | None,
+    out: Path | None,
+    pace: float | None,
+    *,
+    go_on: bool,
+) -> None:
+    """Options that do not go together."""
+    if len(folders) > 2:
+        raise typer.BadParameter("At most two are compared.", param_hint="--config")
+    if folders and (firm is not None or preset is not None):
+        raise typer.BadParameter("The folder of --config says it; leave this out.", param_hint="--firm or --preset")
+    if account is not None and not folders:
+        raise typer.BadParameter("Only with --config.", param_hint="--account")
+    if go_on and out is None:
+        raise typer.BadParameter("Say which run with --out.", param_hint="--continue")
+    if pace is not None and len(folders) > 1:
+        raise typer.BadParameter("One configuration can be served.", param_hint="--pace")
+
+
+def _accounts(
+    folders: list[Path],
+    login: int | None,
+    firm: str | None,
+    preset: Preset | None,
+    balance: float | None,
+    *,
+    news: bool,
+) -> "list[Account]":
+    from bridge.replay.configure import configured, shipped  # noqa: PLC0415
+
+    if folders:
+        return [configured(folder, login, balance, news=news) for folder in folders]
+    return [shipped(firm or _FIRM, preset or "leveraged", balance)]
+
+
+def _source(ticks: Path | None, symbols: list[str] | None) -> "TickSource":
+    from bridge.market.files import selected  # noqa: PLC0415
+    from bridge.market.store import sample_market  # noqa: PLC0415
+    from bridge.replay.ticks import open_source, source_of  # noqa: PLC0415
+
+    if ticks is None:
+        return source_of(selected(sample_market(progress=note), Path("the sample market"), symbols))
+    source = open_source(ticks, symbols)
+    for each in source.notes:
+        note(each)
+    return source
+
+
+def _plan(
+    source: "TickSource",
+    account: "Account",
+    signals: str,
+    out: Path,
+    engine: Engine,
+    *,
+    leverage: int | None,
+    netting: bool,
+    latency_ms: int,
+    slippage: float,
+    zone: str,
+) -> "Plan":
+    from bridge.market.broker_zone import zone_of  # noqa: PLC0415
+    from bridge.replay.load import load_strategy  # noqa: PLC0415
+    from bridge.replay.plan import BrokerWish, Plan  # noqa: PLC0415
+
+    try:
+        zone_of(zone)
+    except ValueError as fault:
+        raise typer.BadParameter(str(fault), param_hint="--zone") from None
+    for each in account.notes:
+        note(each)
+    market = account.settings.market
+    return Plan(
+        name=f"{source.name}, {account.settings.firm.title}",
+        source=source,
+        strategy=load_strategy(signals),
+        settings=account.settings,
+        broker=BrokerWish(
+            balance=account.balance,
+            currency="USD" if market is None else market.currency,
+            leverage=leverage or (100 if market is None else market.leverage),
+            hedging=not netting,
+            latency_ms=latency_ms,
+            slippage_points=slippage,
+            zone=zone,
+        ),
+        out=out,
+        engine=engine,
+        preset=account.preset,
+        notes=account.notes,
+    )
+
+
+def _run(plan: "Plan", stopped: Callable[[], bool], *, go_on: bool) -> "RunInfo":
+    from bridge.replay.engine import Replay  # noqa: PLC0415
+
+    return Replay(plan, stop=stopped, tell=_progress(screen(stderr=True))).play(go_on=go_on)
+
+
+def _show(plans: "list[Plan]", root: Path, *, as_json: bool) -> None:
+    """The report beside the run, and its summary."""
+    from bridge.replay.report.figures import figures_of  # noqa: PLC0415
+    from bridge.replay.report.files import write_report  # noqa: PLC0415
+    from bridge.replay.report.summary import summary_lines  # noqa: PLC0415
+    from bridge.replay.run import read_run  # noqa: PLC0415
+
+    runs = [read_run(plan.out) for plan in plans]
+    page = root / "report.html"
+    write_report(runs, page)
+    if as_json:
+        figures = [figures_of(each) for each in runs]
+        print_json(figures[0] if len(figures) == 1 else figures)
+        return
+    console = screen()
+    for each in runs:
+        for text in summary_lines(each):
+            line(console, text, wrap=False)
+        line(console)
+    line(console, f"Report: {page}", wrap=False)
+
+
+def _progress(console: Console) -> Callable[[float], None]:
+    """Tell how far it is, every few seconds."""
+    begun = told = time.monotonic()
+
+    def tell(share: float) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told >= _TELL_EVERY_S and 0 < share < 1:
+            told = now
+            left = (now - begun) / share * (1 - share)
+            line(console, f"{share * 100:.0f} % done, about {left:.0f} seconds to go", QUIET, wrap=False)
+
+    return tell
