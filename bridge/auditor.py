@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import NamedTuple
 
+from bridge.deals import known_already
 from bridge.market.recording import TIMEFRAME_MS, BarSeries
 from bridge.terminal.base import AccountReport, Terminal
 from sizing.audit import DAY_MS, Forecast, Outcome, Path, correction, deal_loss, judged, path_loss
@@ -41,7 +42,7 @@ class Auditor:
         self._outcomes: dict[str, list[Outcome]] = {}
         self._looked_at: dict[str, BarSeries] = {}
         self._queue: dict[str, Forecast] = {}
-        self._deals: tuple[object, dict[int, list[Deal]]] = (), {}
+        self._deals: tuple[tuple[Deal, ...], dict[int, list[Deal]]] = (), {}
 
     def clear(self) -> None:
         """Forget everything."""
@@ -139,8 +140,9 @@ class Auditor:
         if reservation is None or report.account.margin_mode != _HEDGING:
             return None
         if self._deals[0] is not report.deals:
-            by_position: dict[int, list[Deal]] = {}
-            for deal in report.deals:
+            count = known_already(self._deals[0], report.deals)
+            by_position = self._deals[1] if count else {}
+            for deal in report.deals[count:]:
                 by_position.setdefault(deal.position_id, []).append(deal)
             self._deals = report.deals, by_position
         return deal_loss(self._deals[1].get(ticket, ()) for ticket in reservation.tickets)

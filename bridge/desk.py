@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import msgspec
 
 from bridge.auditor import Auditor
+from bridge.deals import known_already
 from bridge.evidence import Evidence
 from bridge.joint import JointEvidence
 from bridge.journal.records import Changes, PolicyPart
@@ -23,6 +24,7 @@ from sizing.reconcile import reconcile
 from sizing.shown import Shown
 from sizing.snapshot import (
     AccountView,
+    Deal,
     Exposure,
     FirmState,
     Recovery,
@@ -63,7 +65,7 @@ class Desk:
         self._ended: OrderedDict[str, Reservation] = OrderedDict()
         self._peak_equity = settings.initial_balance or 0.0
         self._last_operation: int | None = None
-        self._operations_of: object = None
+        self._followed: tuple[Deal, ...] = ()
         self._peak_written: tuple[float, int | None] = self._peak_equity, self._last_operation
         self.rules = RuleKeeper(settings)
         self._firm_key: tuple[AccountView, Kept, Frame] | None = None
@@ -158,13 +160,15 @@ class Desk:
         Payouts are deals without a symbol that took money. Those of the first history ever seen are older than the
         peak and do not count, nor do older deals that follow in later pieces: their tickets are lower.
         """
-        if report.deals_since_ms is not None and report.deals is not self._operations_of:
-            self._operations_of = report.deals
+        unseen = report.deals is not self._followed or self._last_operation is None
+        if report.deals_since_ms is not None and unseen:
             last = self._last_operation
+            new = report.deals[known_already(self._followed, report.deals) :]
+            self._followed = report.deals
             if last is not None:
-                fresh = (deal.net for deal in report.deals if not deal.symbol and deal.ticket > last)
+                fresh = (deal.net for deal in new if not deal.symbol and deal.ticket > last)
                 self._peak_equity += sum(min(0.0, net) for net in fresh)
-            self._last_operation = max(last or 0, max((deal.ticket for deal in report.deals), default=0))
+            self._last_operation = max(last or 0, max((deal.ticket for deal in new), default=0))
         self._peak_equity = max(self._peak_equity, report.account.equity, report.highest_equity or 0.0)
 
     def state_changes(

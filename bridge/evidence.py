@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Mapping
 
 from bridge.correlations import Correlations
+from bridge.deals import known_already
 from bridge.market.recording import BarSeries
 from bridge.settings import AccountSettings
 from bridge.statistics import DAILY, DailyFigures, daily_figures, market_stats
@@ -26,7 +27,7 @@ from sizing.snapshot import (
     TailAudit,
 )
 from sizing.stats.joint import DayMoves, Leg
-from sizing.stats.performance import performance_by_magic, recent_performance
+from sizing.stats.performance import TradeLog, performance_by_magic
 from sizing.stats.tail import crosses_weekend
 from sizing.swaps import DAY_MS, nights
 
@@ -60,6 +61,7 @@ class Evidence:
         self._due: set[str] = set()
         self._book_symbols: list[str] = []
         self._counted_deals: tuple[Deal, ...] | None = None
+        self._trades = TradeLog()
         self._performance = NO_TRADES
         self._strategies: tuple[tuple[int, Performance], ...] = ()
         self.legs: tuple[Leg, ...] = ()
@@ -138,9 +140,13 @@ class Evidence:
             return self._view
         self._book_symbols = _symbols_of(report)
         if report.deals is not self._counted_deals:
+            count = known_already(self._counted_deals or (), report.deals)
             self._counted_deals = report.deals
             trades = self._policy.performance.trades
-            self._performance = recent_performance(report.deals, trades)
+            if not count:
+                self._trades = TradeLog()
+            self._trades.add(report.deals[count:])
+            self._performance = self._trades.recent(trades)
             if self._policy.performance.per_strategy:
                 self._strategies = performance_by_magic(report.deals, trades)
         book, self.legs = assess(

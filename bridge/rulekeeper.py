@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from bridge.calendar_file import CalendarWatch
+from bridge.deals import NetSum
 from bridge.journal.records import RulesChange
 from bridge.settings import AccountSettings
 from bridge.terminal.base import AccountReport
@@ -15,7 +16,7 @@ from sizing.prop import halts
 from sizing.prop.anchors import Observation, RuleState, Seen, given, observe
 from sizing.prop.calendar import day_bounds, resets_between
 from sizing.prop.evaluate import Frame, Kept, evaluate, frame_of
-from sizing.prop.history import begins_with_the_account, withdrawn_since
+from sizing.prop.history import withdrawn_since
 from sizing.prop.progress import DayResult, DaySums, day_results, day_sums
 from sizing.prop.rules import LossRule
 from sizing.snapshot import Account, Deal, Halt, NewsWindow, Recovery, RuleStatus
@@ -80,7 +81,7 @@ class RuleKeeper:
         self._last: tuple[Account | None, tuple[Deal, ...], tuple[int, int]] = (None, (), (0, 0))
         self._counted: tuple[tuple[Deal, ...], int] | None = None
         self._whole = False
-        self._summed_deals: tuple[tuple[Deal, ...], float] | None = None
+        self._net = NetSum()
         self._summed: tuple[tuple[DayResult, ...], int, DaySums] | None = None
         self._untold: list[Halt] = []
         self._news: tuple[NewsWindow, ...] = ()
@@ -254,9 +255,7 @@ class RuleKeeper:
             return False
         if abs(deals[0].net - self._initial) > _SAME_DEPOSIT * self._initial:
             return False
-        if self._summed_deals is None or self._summed_deals[0] is not deals:
-            self._summed_deals = deals, sum(deal.net for deal in deals)
-        return abs(self._summed_deals[1] - report.account.balance) >= _CENT
+        return abs(self._net.of(deals) - report.account.balance) >= _CENT
 
     def _count_days(self, report: AccountReport) -> None:
         counted, offset_ms = self._counted, self._offset_ms or 0
@@ -265,7 +264,7 @@ class RuleKeeper:
         if counted is not None and counted[0] is report.deals and counted[1] == self.bounds[0]:
             return
         self._counted = report.deals, self.bounds[0]
-        whole = begins_with_the_account(report.account.balance, report.deals)
+        whole = bool(report.deals) and abs(report.account.balance - self._net.of(report.deals)) < _CENT
         since_ms = report.deals[0].time_ms if whole else report.deals_since_ms
         first_ms = day_bounds(self._firm, since_ms, offset_ms)[0] if whole else since_ms
         if self._whole and whole and len(self._days) > 1:

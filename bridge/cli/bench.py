@@ -1,4 +1,4 @@
-"""`lotbridge bench`: how fast the daemon answers, beside a bare pyzmq peer on this very machine."""
+"""`lotbridge bench`: how fast the daemon answers, beside a bare pyzmq peer on this machine; or how fast replays are."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import platform
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
 from rich.table import Table
@@ -27,13 +27,42 @@ class Line(NamedTuple):
 
 
 def bench(
+    what: Annotated[
+        Literal["daemon", "replay"], typer.Argument(help="Round trips to the daemon, or a replay of generated ticks.")
+    ] = "daemon",
+    *,
     count: Annotated[int, typer.Option(help="Decisions measured back to back.", min=100)] = 20_000,
     paced: Annotated[int, typer.Option(help="Decisions measured with 5 ms pauses.", min=100)] = 1_000,
     waves: Annotated[int, typer.Option(help="Waves of 64 simultaneous requests.", min=10)] = 150,
+    ticks: Annotated[
+        int, typer.Option(help="With replay: generated ticks, a decision for every 5,000.", min=100_000)
+    ] = 10_000_000,
+    repeat: Annotated[int, typer.Option(help="With replay: rounds, everything in turn in each.", min=1)] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
-    """Measure round trips on the sample market against a bare pyzmq exchange of the same bytes, in turn, in one run."""
+    """Measure round trips on the sample market against a bare pyzmq exchange of the same bytes, in turn, in one run.
+
+    With `replay`: both engines of a replay, the ticks on disk, the whole command and the odds, in turn, on one core.
+    """
     say: Callable[[str], None] = (lambda _: None) if as_json else (lambda text: typer.echo(text, err=True))
+    if what == "replay":
+        _replay(ticks, repeat, say, as_json=as_json)
+    else:
+        _daemon(count, paced, waves, say, as_json=as_json)
+
+
+def _replay(ticks: int, repeat: int, say: Callable[[str], None], *, as_json: bool) -> None:
+    # Loads pyarrow and the whole of the replay.
+    from bridge.cli.bench_replay import draw, replay_lines  # noqa: PLC0415
+
+    lines = replay_lines(ticks, repeat, say)
+    if as_json:
+        typer.echo(json.dumps({"machine": _machine(), "figures": [line._asdict() for line in lines]}, indent=2))
+    else:
+        screen().print(draw(lines, _machine()))
+
+
+def _daemon(count: int, paced: int, waves: int, say: Callable[[str], None], *, as_json: bool) -> None:
     say("engine alone ...")
     alone = _in_folder(lambda folder: engine(folder, count))
     say("statistics and the portfolio's solution ...")

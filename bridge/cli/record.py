@@ -68,19 +68,23 @@ def record(
     names = tuple(dict.fromkeys(symbols or chosen.mt5.symbols))
     if not names:
         raise typer.BadParameter("Name at least one symbol.", param_hint="--symbol")
-    now_ms = time.time_ns() // 1_000_000
+    from_ms, to_ms = _span(first, last, time.time_ns() // 1_000_000)
     wish = Wish(
         folder=folder,
         symbols=names,
-        from_ms=_day(first, "--from") if first is not None else now_ms // DAY_MS * DAY_MS - 7 * DAY_MS,
-        to_ms=_day(last, "--to") + DAY_MS if last is not None else now_ms,
+        from_ms=from_ms,
+        to_ms=to_ms,
         timeframes=_timeframes(timeframes),
         bars_days=bars_days,
         zone=_zone(zone),
     )
     watched = dataclasses.replace(chosen.mt5, symbols=names)
-    with _locked(folder), Dialogue(mt5_config(chosen.login, watched, chosen.policy, mode="serve")) as dialogue:
-        Recorder(dialogue, wish, note, Patience(watch_s=WATCH_S, apart_s=APART_S)).run()
+    try:
+        with _locked(folder), Dialogue(mt5_config(chosen.login, watched, chosen.policy, mode="serve")) as dialogue:
+            Recorder(dialogue, wish, note, Patience(watch_s=WATCH_S, apart_s=APART_S)).run()
+    except KeyboardInterrupt:
+        note("Stopped; run the same command again to go on.")
+        raise
     console = screen()
     line(console, "Recorded. To play it, put into an account of bridge.toml:", GOOD)
     lines(console, 'terminal = "recorded"', f"market = '{folder.absolute()}'")
@@ -92,6 +96,20 @@ def _account(config: Path | None, login: int | None) -> AccountSettings:
     if not live:
         raise ConfigError(f'{settings.folder} has no such account with terminal = "mt5"; only those can be recorded.')
     return live[0]
+
+
+def _span(first: str | None, last: str | None, now_ms: int) -> tuple[int, int]:
+    """From the first day's midnight to the last one's end, UTC ms; without a last day until now."""
+    today_ms = now_ms // DAY_MS * DAY_MS
+    from_ms = today_ms - 7 * DAY_MS if first is None else _day(first, "--from")
+    last_ms = today_ms if last is None else _day(last, "--to")
+    for option, text, day in (("--from", first, from_ms), ("--to", last, last_ms)):
+        if day > today_ms:
+            raise typer.BadParameter(f"{text} has not begun yet, by UTC.", param_hint=option)
+    if from_ms > last_ms:
+        given = "seven days ago, since it is not given" if first is None else first
+        raise typer.BadParameter(f"{last or 'today'} is before --from, which is {given}.", param_hint="--to")
+    return from_ms, now_ms if last is None else last_ms + DAY_MS
 
 
 def _day(text: str, option: str) -> int:

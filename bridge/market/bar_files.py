@@ -1,7 +1,12 @@
-"""Recorded bars of a folder: those of the ticks' own source, as they are or put together from finer ones."""
+"""Recorded bars of a folder: those of the ticks' own source, as they are or put together from finer ones.
+
+A bar keeps the time at which it opened, wherever its broker's day begins, and has closed a timeframe later: filed under
+the even UTC time before, it would show its close before it happened.
+"""
 
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,34 +57,62 @@ def find_bars(folder: Path) -> list[BarsFile]:
     ]
 
 
-def recorded_bars(ticks: Ticks, timeframe: str, files: list[BarsFile]) -> BarSeries | None:
+def recorded_bars(
+    ticks: Ticks, timeframe: str, files: list[BarsFile], notes: list[str] | None = None
+) -> BarSeries | None:
     """Bars of the ticks' source that reach back to the first tick and open by the last; None without any.
 
-    Another source's bars are never mixed in: its days may begin at another hour, and nothing in the file says so.
+    Those of the timeframe itself are kept as they are. Finer ones are put together where each lies within one of UTC's
+    (from midnight on). Another source's bars are never mixed in: its days may begin at another hour, and nothing in the
+    file says so. `notes` gets what was done with bars that open at other times than UTC's, and what was left out.
     """
+    told = [] if notes is None else notes
     length = TIMEFRAME_MS[timeframe]
     own = [file for file in files if file.source == ticks.source and file.symbol in (None, ticks.symbol)]
     usable = [file for file in own if length % TIMEFRAME_MS[file.timeframe] == 0]
     for name in sorted({file.timeframe for file in usable}, key=lambda name: -TIMEFRAME_MS[name]):
-        recorded = _read_all([file for file in usable if file.timeframe == name], ticks)
-        if recorded is not None and recorded.time_ms[0] <= ticks.first_ms - ticks.first_ms % length:
-            return group_bars(timeframe, recorded.time_ms - recorded.time_ms % length, recorded)
+        recorded = _read_all([file for file in usable if file.timeframe == name], ticks, told)
+        if recorded is None:
+            continue
+        whose = f"{ticks.symbol}: {name} bars of {ticks.source}"
+        if name == timeframe:
+            if recorded.time_ms[0] <= ticks.first_ms:
+                _tell_openings(recorded, whose, told)
+                return recorded
+        elif recorded.time_ms[0] <= ticks.first_ms - ticks.first_ms % length:
+            if (recorded.time_ms % length <= length - TIMEFRAME_MS[name]).all():
+                return group_bars(timeframe, recorded.time_ms - recorded.time_ms % length, recorded)
+            _tell(told, f"{whose} were not put together into {timeframe}: some reach over the end of UTC's")
     return None
 
 
-def _read_all(files: Iterable[BarsFile], ticks: Ticks) -> BarSeries | None:
+def _tell_openings(bars: BarSeries, whose: str, notes: list[str]) -> None:
+    odd = bars.time_ms[bars.time_ms % TIMEFRAME_MS[bars.timeframe] != 0]
+    if len(odd):
+        newest = datetime.fromtimestamp(int(odd[-1]) / 1000, UTC)
+        text = f"open at other times than UTC's, such as {newest:%Y-%m-%d %H:%M}: each is kept as it is"
+        _tell(notes, f"{whose} {text}, and has closed one {bars.timeframe} later")
+
+
+def _tell(notes: list[str], text: str) -> None:
+    """Once: a file may be read for several timeframes."""
+    if text not in notes:
+        notes.append(text)
+
+
+def _read_all(files: Iterable[BarsFile], ticks: Ticks, notes: list[str]) -> BarSeries | None:
     """The symbol's bars that open by its last tick, from all files of one timeframe; None without any."""
     out: BarSeries | None = None
     for file in files:
-        part = _read(file, ticks)
+        part = _read(file, ticks, notes)
         if len(part):
             out = part if out is None else join_bars(out, part)
     return out
 
 
-def _read(file: BarsFile, ticks: Ticks) -> BarSeries:
+def _read(file: BarsFile, ticks: Ticks, notes: list[str]) -> BarSeries:
     path = file.path
-    whole, prices = _columns(file, ticks.symbol)
+    whole, prices = _columns(file, ticks.symbol, notes)
     time_ms, open_, high, low, close = whole.time_ms, whole.open, whole.high, whole.low, whole.close
     if len(time_ms):
         check_time(path, "time", time_ms)
@@ -98,11 +131,14 @@ def _read(file: BarsFile, ticks: Ticks) -> BarSeries:
     )
 
 
-def _columns(file: BarsFile, symbol: str) -> tuple[BarSeries, tuple[str, ...]]:
+def _columns(file: BarsFile, symbol: str, notes: list[str]) -> tuple[BarSeries, tuple[str, ...]]:
     """The symbol's bars, and what their prices are called in the file."""
     path = file.path
     if file.symbol is not None:
-        return mt5_csv.read_bars(path, file.timeframe), BID_COLUMNS[1]
+        bars, left_out = mt5_csv.read_bars(path, file.timeframe)
+        if left_out:
+            _tell(notes, f"{path.name}: {left_out} bars left out, the broker's clock went back while they were open")
+        return bars, BID_COLUMNS[1]
     names = require(path, ("symbol", "time"))
     prices = next((columns for columns in BID_COLUMNS if names.issuperset(columns)), None)
     if prices is None:

@@ -65,6 +65,17 @@ class Ledger:
             )
         )
 
+    @property
+    def next_number(self) -> int:
+        """Where the search for the next number begins."""
+        return self._next
+
+    def restore(self, balance: float, deals: list[Deal], holdings: list[Holding], known: set[int], number: int) -> None:
+        """Stand where another ledger stood, with nothing waiting."""
+        self.balance, self.deals, self.known, self._next = balance, deals, known, number
+        self.holdings = {held.ticket: held for held in holdings}
+        self.working = {}
+
     def of(self, symbol: str) -> list[Holding]:
         """The open positions in a symbol, oldest first."""
         return [held for held in self.holdings.values() if held.symbol == symbol]

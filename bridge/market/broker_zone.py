@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 NEW_YORK_CLOSE = "new-york-close"
 _NEW_YORK_SHIFT = timedelta(hours=7)
-_HOUR_MS = 3_600_000
+_QUARTER_MS = 900_000
+"""Clocks change at a quarter of an hour."""
 _OFFSET = re.compile(r"([+-])(\d{1,2}):?([0-5]\d)")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -27,19 +28,30 @@ class BrokerZone:
     shift: timedelta = timedelta(0)
 
     def utc_ms(self, wall_ms: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Broker times (n,) in UTC."""
-        hours, places = np.unique(wall_ms // _HOUR_MS, return_inverse=True)
-        offsets = np.array([self._offset_of_wall_ms(int(hour)) for hour in hours], dtype=np.int64)
-        return wall_ms - offsets[places] if len(wall_ms) else wall_ms
+        """Broker times (n,) in UTC. Where clocks go back, a time that comes twice is taken for the first."""
+        return self._utc_ms(wall_ms, fold=0)
+
+    def outlasts(self, wall_ms: NDArray[np.int64], length_ms: int) -> NDArray[np.bool_]:
+        """Which spans that begin at these broker times (n,) may last longer than they do by the broker's clock.
+
+        It goes back within them, or at a time that comes twice they may be either, or both.
+        """
+        last_ms = self._utc_ms(wall_ms + (length_ms - 1), fold=1)
+        return np.asarray(last_ms - self.utc_ms(wall_ms) >= length_ms)
 
     def wall_ms(self, utc_ms: int) -> int:
         """A moment by the broker's clock."""
         aware = (_EPOCH + timedelta(milliseconds=utc_ms)).astimezone(self.zone)
         return utc_ms + _ms((aware.utcoffset() or timedelta(0)) + self.shift)
 
-    def _offset_of_wall_ms(self, hour: int) -> int:
-        local = (_EPOCH + timedelta(hours=hour)).replace(tzinfo=None) - self.shift
-        return _ms((local.replace(tzinfo=self.zone).utcoffset() or timedelta(0)) + self.shift)
+    def _utc_ms(self, wall_ms: NDArray[np.int64], fold: int) -> NDArray[np.int64]:
+        quarters, places = np.unique(wall_ms // _QUARTER_MS, return_inverse=True)
+        offsets = np.array([self._offset_of_wall_ms(int(each), fold) for each in quarters], dtype=np.int64)
+        return wall_ms - offsets[places] if len(wall_ms) else wall_ms
+
+    def _offset_of_wall_ms(self, quarter: int, fold: int) -> int:
+        local = (_EPOCH + timedelta(milliseconds=quarter * _QUARTER_MS)).replace(tzinfo=None) - self.shift
+        return _ms((local.replace(tzinfo=self.zone, fold=fold).utcoffset() or timedelta(0)) + self.shift)
 
 
 def zone_of(text: str) -> BrokerZone:

@@ -5,8 +5,8 @@ A Parquet folder holds
 - `ticks_<source>_<SYMBOL>_<dates>.parquet`: time_msc (UTC), bid, ask; sorted, several files of a symbol in name order;
   what cannot stand in a file's name is %XX (`bridge.market.file_names`); or the same in fewer bytes, under the same
   name (`bridge.market.packed`);
-- `bars_<source>_<TIMEFRAME>_<anything>.parquet` (optional): symbol, time (naive UTC) and bo, bh, bl, bc or open, high,
-  low, close;
+- `bars_<source>_<TIMEFRAME>_<anything>.parquet` (optional): symbol, time of opening (naive UTC) and bo, bh, bl, bc or
+  open, high, low, close; days may begin at any hour;
 - `symbol_specs_<date>.csv`: the broker's figures under MT5's names, with a bid and ask of that date;
 - ticks and bars as MetaTrader 5 exports them (`bridge.market.mt5_csv`), beside Parquet files or instead of them.
 
@@ -22,6 +22,7 @@ from bridge.errors import MarketError
 from bridge.market import store
 from bridge.market.bar_files import BarsFile, Ticks, find_bars, recorded_bars
 from bridge.market.recording import (
+    TIMEFRAME_MS,
     BarSeries,
     RecordedMarket,
     RecordedSymbol,
@@ -30,7 +31,7 @@ from bridge.market.recording import (
     join_bars,
 )
 from bridge.market.spec_table import UnknownRateError, read_spec_table, spec_at
-from bridge.market.stored_ticks import read_all
+from bridge.market.stored_ticks import joined_ticks, open_in_order
 from bridge.market.tick_files import find_ticks, largest_overlap
 
 TIMEFRAMES = ("D1", "H1", "M15")
@@ -80,7 +81,7 @@ def selected(market: RecordedMarket, folder: Path, symbols: Sequence[str] | None
 def _read_parquet(folder: Path, symbols: Sequence[str] | None) -> RecordedMarket:
     notes: list[str] = []
     table = read_spec_table(folder)
-    feeds = [_Feed(symbol, source, read_all(paths)) for symbol, source, paths in find_ticks(folder, symbols, notes)]
+    feeds = [_feed(*found, notes) for found in find_ticks(folder, symbols, notes)]
     notes.extend(f"{feed.symbol}: left out, no row in symbol_specs" for feed in feeds if feed.symbol not in table)
     group = largest_overlap([feed for feed in feeds if feed.symbol in table], notes)
     quotes = {feed.symbol: (float(feed.ticks.bid[0]), float(feed.ticks.ask[0])) for feed in group}
@@ -99,12 +100,21 @@ def _read_parquet(folder: Path, symbols: Sequence[str] | None) -> RecordedMarket
     return RecordedMarket(name=f"recording {folder.name}", synthetic=False, symbols=recorded, notes=tuple(notes))
 
 
+def _feed(symbol: str, source: str, paths: tuple[Path, ...], notes: list[str]) -> _Feed:
+    files = open_in_order(paths)
+    notes.extend(note for file in files for note in file.notes)
+    return _Feed(symbol, source, joined_ticks(files))
+
+
 def _bars(feed: _Feed, timeframe: str, files: list[BarsFile], notes: list[str]) -> BarSeries:
     """Recorded bars of the ticks' own source, continued by the ticks', else the ticks'."""
-    built = bars_from_ticks(timeframe, feed.ticks)
-    recorded = recorded_bars(Ticks(feed.symbol, feed.source, feed.first_ms, feed.last_ms), timeframe, files)
+    recorded = recorded_bars(Ticks(feed.symbol, feed.source, feed.first_ms, feed.last_ms), timeframe, files, notes)
     if recorded is not None:
-        return join_bars(recorded, built)
+        # Days go on from the hour at which the recorded ones begin.
+        since_ms = feed.ticks.time_ms - recorded.time_ms[-1]
+        opening_ms = feed.ticks.time_ms - since_ms % TIMEFRAME_MS[timeframe]
+        return join_bars(recorded, bars_from_ticks(timeframe, feed.ticks, opening_ms))
+    built = bars_from_ticks(timeframe, feed.ticks)
     notes.append(
         f"{feed.symbol}: no {timeframe} bars of {feed.source} reach its ticks; {len(built)} built from the ticks"
     )

@@ -11,6 +11,9 @@ Columns are separated by tabs, prices have a point; UTF-8 with or without a byte
 The file's name says symbol, timeframe and period: `EURUSD_202603020000_202603062359.csv` holds ticks,
 `EURUSD_M15_202601020000_202603062345.csv` bars. Times are the broker's, and nothing in the file says whose: a file
 `broker_zone.txt` beside it does, in one line (`bridge.market.broker_zone`). It is never guessed.
+
+A row that has not as many cells as the header is refused, and so is what is not a plain number: a spreadsheet that has
+saved the file with decimal commas, or a file that was cut, must not become other prices.
 """
 
 import codecs
@@ -28,12 +31,17 @@ from bridge.market.recording import TIMEFRAME_MS, BarSeries, TickSeries
 
 ZONE_FILE = "broker_zone.txt"
 SOURCE = "csv"
+SUFFIX = ".csv"
+"""Of a file's name, in small or capital letters."""
 _NAME = re.compile(
-    r"(?P<symbol>.+?)(?:_(?P<timeframe>M\d{1,2}|H\d{1,2}|Daily|Weekly|Monthly))?_(?P<period>\d{12}_\d{12})\.csv"
+    r"(?P<symbol>.+?)(?:_(?P<timeframe>M\d{1,2}|H\d{1,2}|Daily|Weekly|Monthly))?_(?P<period>\d{12}_\d{12})\.(?i:csv)"
 )
 _TIMEFRAMES = {"Daily": "D1"}
-_DATE = re.compile(r"\d{4}\.\d\d\.\d\d")
-_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,3}))?)?")
+_DATE = re.compile(r"\d{4}\.\d\d\.\d\d", re.ASCII)
+_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,3}))?)?", re.ASCII)
+_PRICE = re.compile(r"\d{1,20}(\.\d{1,20})?", re.ASCII)
+_COMMA_PRICE = re.compile(r"\d+,\d+", re.ASCII)
+_AS_EXPORTED = "take the file as the terminal exported it"
 _TICK_COLUMNS = ("<DATE>", "<TIME>", "<BID>", "<ASK>")
 _BAR_COLUMNS = ("<DATE>", "<OPEN>", "<HIGH>", "<LOW>", "<CLOSE>")
 
@@ -48,7 +56,7 @@ class Export(NamedTuple):
 
 def exports(folder: Path) -> list[Export]:
     """The exported files of a folder, by name; other CSV files and timeframes of no use are not looked at."""
-    found = ((_NAME.fullmatch(path.name), path) for path in sorted(folder.glob("*.csv")))
+    found = ((_NAME.fullmatch(path.name), path) for path in sorted(folder.iterdir()))
     named = [
         Export(match["symbol"], _TIMEFRAMES.get(match["timeframe"], match["timeframe"]), path)
         for match, path in found
@@ -61,7 +69,10 @@ def folder_zone(folder: Path) -> BrokerZone:
     """The broker's clock, from the file that the user wrote. Raises MarketError."""
     path = folder / ZONE_FILE
     try:
-        return zone_of(path.read_text(encoding="utf-8-sig"))
+        content = path.read_bytes()
+        return zone_of(content.decode(_encoding(content)))
+    except UnicodeDecodeError as fault:
+        raise MarketError(f"{path} is not plain text; write it anew, in UTF-8 and in one line") from fault
     except FileNotFoundError:
         text = 'write it with one line, such as new-york-close (most forex brokers) or "+02:00"'
         raise MarketError(f"{path} is missing: exported times are the broker's, and it says whose; {text}") from None
@@ -69,32 +80,44 @@ def folder_zone(folder: Path) -> BrokerZone:
         raise MarketError(f"{path}: {fault}") from fault
 
 
-def read_ticks(path: Path) -> TickSeries:
-    """The ticks of one export, in UTC. A cell that is empty has not changed. Raises MarketError.
+def read_ticks(path: Path) -> tuple[TickSeries, tuple[str, ...]]:
+    """The ticks of one export, in UTC, and what was left out. A cell that is empty has not changed. Raises MarketError.
 
-    Before both prices are known there is no tick, and a moment at which the bid is above the ask is left out, as
+    While a price is not known, or 0, there is no tick; and a moment at which the bid is above the ask is left out, as
     `lotbridge record` does: brokers send such quotes now and then, and nobody can trade them.
     """
+    unknown = crossed = 0
     times: list[int] = []
     bids: list[float] = []
     asks: list[float] = []
     bid = ask = 0.0
     for line, (day, time, bid_text, ask_text) in _rows(path, _TICK_COLUMNS):
         try:
-            bid, ask = float(bid_text or bid), float(ask_text or ask)
+            bid = _price(bid_text) if bid_text else bid
+            ask = _price(ask_text) if ask_text else ask
             moment = _moment_ms(day, time)
         except ValueError as fault:
             raise MarketError(f"{path}, line {line}: {fault}; export the ticks again") from fault
-        if 0 < bid <= ask:
+        if not (bid and ask):
+            unknown += 1
+        elif bid > ask:
+            crossed += 1
+        else:
             times.append(moment)
             bids.append(bid)
             asks.append(ask)
     wall = np.array(times, dtype=np.int64)
-    return TickSeries(time_ms=folder_zone(path.parent).utc_ms(wall), bid=np.array(bids), ask=np.array(asks))
+    ticks = TickSeries(time_ms=folder_zone(path.parent).utc_ms(wall), bid=np.array(bids), ask=np.array(asks))
+    causes = ((unknown, "bid or ask was not known yet, or 0"), (crossed, "the bid was above the ask"))
+    return ticks, tuple(f"{path.name}: {count} rows left out, {why}" for count, why in causes if count)
 
 
-def read_bars(path: Path, timeframe: str) -> BarSeries:
-    """The bars of one export, in UTC. Raises MarketError."""
+def read_bars(path: Path, timeframe: str) -> tuple[BarSeries, int]:
+    """The bars of one export, in UTC, and how many were left out. Raises MarketError.
+
+    Left out are those during which the broker's clock went back: they last longer than their timeframe, and would count
+    as closed before they are.
+    """
     times: list[int] = []
     prices: list[tuple[float, ...]] = []
     daily = "<TIME>" not in _header(path)
@@ -102,18 +125,21 @@ def read_bars(path: Path, timeframe: str) -> BarSeries:
     for line, cells in _rows(path, columns):
         try:
             times.append(_moment_ms(cells[0], "00:00:00" if daily else cells[1]))
-            prices.append(tuple(float(cell) for cell in cells[-4:]))
+            prices.append(tuple(_price(cell) for cell in cells[-4:]))
         except ValueError as fault:
             raise MarketError(f"{path}, line {line}: {fault}; export the bars again") from fault
-    table = np.array(prices, dtype=np.float64).reshape(len(prices), 4)
-    return BarSeries(
+    zone, wall = folder_zone(path.parent), np.array(times, dtype=np.int64)
+    kept = ~zone.outlasts(wall, TIMEFRAME_MS[timeframe])
+    table = np.array(prices, dtype=np.float64).reshape(len(prices), 4)[kept]
+    bars = BarSeries(
         timeframe=timeframe,
-        time_ms=folder_zone(path.parent).utc_ms(np.array(times, dtype=np.int64)),
+        time_ms=zone.utc_ms(wall[kept]),
         open=table[:, 0],
         high=table[:, 1],
         low=table[:, 2],
         close=table[:, 3],
     )
+    return bars, len(wall) - len(bars)
 
 
 def _lines(path: Path) -> list[str]:
@@ -132,28 +158,45 @@ def _encoding(content: bytes) -> str:
 
 def _header(path: Path) -> list[str]:
     lines = _lines(path)
-    return lines[0].split(_separator(lines[0])) if lines else []
+    return _cells(lines[0], _separator(lines[0])) if lines else []
 
 
 def _separator(header: str) -> str:
     return "\t" if "\t" in header else ","
 
 
+def _cells(line: str, separator: str) -> list[str]:
+    return [cell.strip() for cell in line.split(separator)]
+
+
 def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, list[str]]]:
     """Line number and the cells of these columns, of every row."""
     lines = _lines(path)
-    separator = _separator(lines[0]) if lines else ""
-    header = lines[0].split(separator) if lines else []
+    separator = _separator(lines[0]) if lines else "\t"
+    header = _cells(lines[0], separator) if lines else []
     missing = [name for name in columns if name not in header]
+    if missing and lines and ";" in lines[0]:
+        raise MarketError(f"{path} has the separator ; and MetaTrader writes tabs; {_AS_EXPORTED}")
     if missing:
         raise MarketError(f"{path} lacks the column {', '.join(missing)}; export it again with the terminal")
     places = [header.index(name) for name in columns]
     for number, line in enumerate(lines[1:], start=2):
         if line.strip():
-            cells = line.split(separator)
-            if max(places) >= len(cells):
-                raise MarketError(f"{path}, line {number} ends early; export it again")
-            yield number, [cells[place].strip() for place in places]
+            cells = _cells(line, separator)
+            if len(cells) != len(header):
+                why = "it was cut" if len(cells) < len(header) else "a decimal comma or a comma too many"
+                text = f"line {number} has {len(cells)} cells, and the header {len(header)} ({why})"
+                raise MarketError(f"{path}, {text}; {_AS_EXPORTED}, or export it again")
+            yield number, [cells[place] for place in places]
+
+
+def _price(text: str) -> float:
+    """A plain number with a point, at least 0. Raises ValueError."""
+    if _COMMA_PRICE.fullmatch(text):
+        raise ValueError(f"{text!r} has a decimal comma, and MetaTrader writes a point; {_AS_EXPORTED}")
+    if _PRICE.fullmatch(text) is None:
+        raise ValueError(f"{text!r} is no price such as 1.10002")
+    return float(text)
 
 
 def _moment_ms(day: str, time: str) -> int:

@@ -15,8 +15,8 @@ from bridge.market import file_names, mt5_csv, packed, store
 from bridge.market.bar_files import find_bars
 from bridge.market.packed import PackedWriter
 from bridge.market.spec_table import read_spec_table
-from bridge.market.stored_ticks import open_in_order
-from bridge.market.tick_files import TickFiles, find_ticks
+from bridge.market.stored_ticks import StoredTicks, open_in_order
+from bridge.market.tick_files import find_ticks
 
 SPECS = "symbol_specs_*.csv"
 
@@ -53,7 +53,10 @@ def pack(folder: Path, out: Path, progress: Progress, *, force: bool = False) ->
     for files in found:
         row = specs.get(files.symbol)
         digits = 0 if row is None else int(row.numbers["digits"])
-        made.append(_pack_symbol(files, out, parts[files.symbol], digits, progress))
+        stored = open_in_order(files.paths)
+        notes.extend(note for file in stored for note in file.notes)
+        stem = out / f"ticks_{files.source}_{parts[files.symbol]}"
+        made.append(_pack_symbol(files.symbol, stored, stem, digits, progress))
     for path in set(old) - {each.path for each in made}:
         path.unlink()
     _copy_rest(folder, out)
@@ -89,27 +92,27 @@ def _demand_room(folder: Path, out: Path, *, force: bool) -> list[Path]:
     return ticks
 
 
-def _pack_symbol(files: TickFiles, out: Path, part: str, digits: int, progress: Progress) -> Packed:
-    stored = open_in_order(files.paths)
+def _pack_symbol(symbol: str, stored: list[StoredTicks], stem: Path, digits: int, progress: Progress) -> Packed:
+    """`stem`: the file's path without its dates."""
     ends = (stored[0].first.time_ms, stored[-1].last_ms)
     first, last = (datetime.fromtimestamp(moment_ms / 1000, UTC).strftime("%Y%m%d") for moment_ms in ends)
-    path = out / f"ticks_{files.source}_{part}_{first}-{last}.parquet"
+    path = stem.with_name(f"{stem.name}_{first}-{last}.parquet")
     total = sum(file.rows for file in stored)
-    with PackedWriter(path, files.symbol, min(digits, packed.MOST_DECIMALS)) as writer:
+    with PackedWriter(path, symbol, min(digits, packed.MOST_DECIMALS)) as writer:
         for file in stored:
             first_row = writer.rows
             for piece in file.pieces(0):
                 ticks = packed.empty(piece.rows)
                 piece.read(ticks)
                 writer.write(ticks, file.path, writer.rows - first_row)
-                progress(files.symbol, writer.rows / total)
-    return Packed(files.symbol, path, total, path.stat().st_size)
+                progress(symbol, writer.rows / total)
+    return Packed(symbol, path, total, path.stat().st_size)
 
 
 def _copy_rest(folder: Path, out: Path) -> None:
     """Bars and the broker's clock of exported ones, then the figures."""
     bars = [file.path for file in find_bars(folder)]
-    zone = [folder / mt5_csv.ZONE_FILE] if any(path.suffix == ".csv" for path in bars) else []
+    zone = [folder / mt5_csv.ZONE_FILE] if any(path.suffix.lower() == mt5_csv.SUFFIX for path in bars) else []
     for path in [*dict.fromkeys(bars), *zone, *sorted(folder.glob(SPECS))]:
         temporary = out / f".{path.name}-{uuid.uuid4().hex}.tmp"
         try:

@@ -48,25 +48,29 @@ class StoredTicks(Protocol):
     @property
     def last_ms(self) -> int: ...
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out of the file, and why: one sentence each."""
+        ...
+
     def pieces(self, from_ms: int) -> Generator[Piece, None, None]:
         """All ticks from a moment on, with as many before it as come along; read each before the next. MarketError."""
 
 
 def open_ticks(path: Path) -> StoredTicks:
     """A file of ticks by what it holds. Raises MarketError."""
-    if path.suffix == ".csv":
-        ticks = mt5_csv.read_ticks(path)
+    if path.suffix.lower() == mt5_csv.SUFFIX:
+        ticks, notes = mt5_csv.read_ticks(path)
         if not len(ticks.time_ms):
             raise _no_rows(path)
         check_ticks(path, ticks)
-        return HeldTicks(path, ticks)
+        return HeldTicks(path, ticks, notes)
     with _parquet_file(path) as file:
         return _open_packed(path) if packed.KEY in (file.metadata.metadata or {}) else _open_plain(path, file)
 
 
-def read_all(paths: tuple[Path, ...]) -> TickSeries:
+def joined_ticks(files: list[StoredTicks]) -> TickSeries:
     """The ticks of one symbol from files that follow each other. Raises MarketError."""
-    files = open_in_order(paths)
     # What a file says of its length is no reason to take so much memory before its rows are seen.
     parts = []
     for file in files:
@@ -81,8 +85,8 @@ def open_in_order(paths: tuple[Path, ...]) -> list[StoredTicks]:
     files = [open_ticks(path) for path in paths]
     for before, after in pairwise(files):
         if after.first.time_ms < before.last_ms:
-            text = "row 0: earlier than the end of the file before; split the files by time"
-            raise MarketError(f"{after.path}, {text}")
+            text = f"row 0: earlier than the end of the file before, which is {before.path.name}"
+            raise MarketError(f"{after.path}, {text}; delete one of the two, or export one again without that time")
     return files
 
 
@@ -92,6 +96,7 @@ class HeldTicks:
 
     path: Path
     ticks: TickSeries
+    notes: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -117,6 +122,7 @@ class _PackedTicks:
     rows: int
     first: Quote
     last_ms: int
+    notes: tuple[str, ...] = ()
 
     def pieces(self, from_ms: int) -> Generator[Piece, None, None]:
         with PackedFile(self.path) as file:
@@ -135,6 +141,7 @@ class _PlainTicks:
     rows: int
     first: Quote
     last_ms: int
+    notes: tuple[str, ...] = ()
 
     def pieces(self, from_ms: int) -> Generator[Piece, None, None]:
         with _parquet_file(self.path) as file:

@@ -44,6 +44,10 @@ class Tape:
         self._quote = self.quote()
         self.ticks, self.read, self._quoted = ticks, 0, 0
 
+    def restore(self, quote: Quote | None, passed: int) -> None:
+        """Stand before the first tick of this stretch, after `passed` ticks of which `quote` was the last."""
+        self.read, self.passed, self._quote, self._quoted = 0, passed, quote, 0
+
     def count_until(self, ms: int) -> int:
         """How many ticks have a time of at most `ms`."""
         return int(np.searchsorted(self.ticks.time_ms, ms, side="right"))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bridge.errors import MarketError
 from bridge.market.broker_zone import BrokerZone, zone_of
-from bridge.market.recording import BarSeries, TickSeries
+from bridge.market.recording import TIMEFRAME_MS, BarSeries, TickSeries
 from bridge.record import about, day, files, parquet
 from bridge.terminal.feed_clock import measured_offset_ms
 from bridge.terminal.mt5.asks import (
@@ -83,6 +83,7 @@ class Recorder:
         parquet.arrow()
         kept = about.read(self._wish.folder)
         self._parts = files.symbol_parts(self._wish.folder, self._wish.symbols)
+        self._say("Attaching to the terminal ...")
         self._dialogue.attach()
         probe = self._dialogue.ask(AskProbe(), Probe)
         if probe.unknown:
@@ -102,6 +103,7 @@ class Recorder:
         self._deals(probe.account.login)
 
     def _find_zone(self, kept: about.About | None, server: str) -> None:
+        self._say(f"Watching for live ticks, {self._patience.watch_s:g} s at most: they tell the broker's clock ...")
         offset = self._dialogue.ask(AskOffset(self._patience.watch_s), Offset)
         self._now_ms = now_ms = offset.now_ms
         measured = None if offset.broker_s is None else measured_offset_ms(offset.broker_s * 1000, now_ms)
@@ -209,10 +211,13 @@ class Recorder:
         return held.added > 0
 
     def _bars_of(self, timeframe: str, columns: Columns) -> BarSeries:
-        time_ms = self._utc_ms(_whole(columns.times) * 1000)
+        """Bars during which the broker's clock went back are left out: they would count as closed before they are."""
+        wall_ms = _whole(columns.times) * 1000
+        time_ms = self._utc_ms(wall_ms)
         open_, high, low, close = (_prices(column) for column in columns.prices)
         kept = (low > 0) & (low <= np.minimum(open_, close)) & (high >= np.maximum(open_, close))
-        # Where clocks go back an hour comes twice; of two bars of one time the later one stays.
+        kept &= ~self._broker().outlasts(wall_ms, TIMEFRAME_MS[timeframe])
+        # Of two bars of one time the later one stays.
         _, firsts = np.unique(time_ms[kept][::-1], return_index=True)
         at = np.flatnonzero(kept)[::-1][firsts]
         return BarSeries(

@@ -62,7 +62,7 @@ def was_flat(moment_ms: int, opened_ms: Sequence[int], deals: Sequence[Deal]) ->
     """
     if any(opened < moment_ms for opened in opened_ms):
         return False
-    recent = [deal for deal in deals if deal.symbol and deal.time_ms >= moment_ms]
+    recent = [deal for deal in takewhile(lambda deal: deal.time_ms >= moment_ms, reversed(deals)) if deal.symbol]
     opened = {deal.position_id for deal in recent if deal.entry in (0, 2)}
     return all(deal.position_id in opened for deal in recent if deal.entry != 0)
 

@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 from sizing.prop.firm import Firm
@@ -39,10 +40,11 @@ def day_results(
     if not covered:
         return tuple(known)
     trades: list[list[Deal]] = [[] for _ in covered]
-    for deal in deals:
-        if deal.symbol and deal.time_ms >= covered[0]:
+    # In order of time, so the older ones need not be looked at.
+    for deal in takewhile(lambda deal: deal.time_ms >= covered[0], reversed(deals)):
+        if deal.symbol:
             trades[bisect_right(covered, deal.time_ms) - 1].append(deal)
-    counted = (_day(start, each) for start, each in zip(covered, trades, strict=True))
+    counted = (_day(start, each[::-1]) for start, each in zip(covered, trades, strict=True))
     kept = [day for day in known if day.day_ms < covered[0]]
     return (*kept, *(day for day in counted if day.opened or day.profit or day.day_ms == covered[-1]))
 

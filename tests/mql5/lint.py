@@ -66,16 +66,33 @@ _FORBIDDEN_NODES = {
     "explicit_function_specifier": "explicit",
     "operator_name": "an operator of one's own",
     "comma_expression": "the comma operator",
+    "bitfield_clause": "bit-fields",
+    "init_statement": "a declaration in a condition",
+    "gnu_asm_expression": "asm",
+    "operator_cast": "an operator of one's own",
+    "parenthesized_declarator": "brackets around a declarator",
+    "compound_literal_expression": "braces as a value",
+    "initializer_pair": "names in braces",
+    "attribute_specifier": "an attribute",
+    "labeled_statement": "goto",
+    "preproc_function_def": "a macro with parameters",
 }
 _FORBIDDEN_WORDS = frozenset(
     re.findall(
         r"\w+",
-        "constexpr consteval mutable explicit typename volatile register extern inline static_cast dynamic_cast "
-        "const_cast reinterpret_cast nullptr and or not unsigned signed size_t wchar_t noexcept alignas thread_local",
+        "constexpr consteval mutable explicit volatile register extern inline static_cast dynamic_cast "
+        "const_cast reinterpret_cast nullptr and or not unsigned signed size_t wchar_t noexcept alignas thread_local "
+        "asm alignof typeid typename",
     )
 )
-_NUMBER = re.compile(r"-?(0x[0-9a-fA-F]+|\d+\.?\d*(e[+-]?\d+)?|\.\d+(e[+-]?\d+)?)$")
-_CAPITALS = re.compile(r"[A-Z][A-Z0-9_]+$")
+_NUMBER = re.compile(r"-?(0x[0-9a-fA-F]+|(0|[1-9]\d*)(\.\d*)?(e[+-]?\d+)?|\.\d+(e[+-]?\d+)?)$")
+_VALUE = re.compile(r"-?[\w.]+|\"[^\"]*\"")
+_KINDS = {
+    "class_specifier": ("a class", "field_declaration_list"),
+    "struct_specifier": ("a struct", "field_declaration_list"),
+    "enum_specifier": ("an enum", "enumerator_list"),
+}
+_TOP = frozenset(("translation_unit", "preproc_ifdef", "preproc_else"))
 
 
 class Finding(NamedTuple):
@@ -96,8 +113,12 @@ class Known:
 
     functions: set[str] = field(default_factory=set)
     classes: set[str] = field(default_factory=set)
+    """Classes and structs."""
+    structs: set[str] = field(default_factory=set)
     enums: set[str] = field(default_factory=set)
     constants: set[str] = field(default_factory=set)
+    """What an array's size may be made of."""
+    variables: set[str] = field(default_factory=set)
 
 
 @cache
@@ -113,16 +134,31 @@ def known(texts: Sequence[str]) -> Known:
     for text in texts:
         plain = bare(text)
         names.classes.update(re.findall(r"\b(?:class|struct)\s+(\w+)", plain))
+        names.structs.update(re.findall(r"\bstruct\s+(\w+)", plain))
         names.enums.update(re.findall(r"\benum\s+(\w+)", plain))
         names.constants.update(re.findall(r"#define\s+(\w+)", plain))
-        names.constants.update(re.findall(r"^const\s+\w+\s+(\w+)", plain, re.MULTILINE))
-        names.constants.update(re.findall(r"\binput\s+\w+\s+(\w+)", plain))
         for body in re.findall(r"\benum\s+\w+\s*\{([^}]*)\}", plain):
             names.constants.update(re.findall(r"\w+", body))
-        # A type and a name before a bracket: functions, methods and imports.
-        names.functions.update(re.findall(r"\b\w+\s*[*&]?\s+[*&]?(\w+)\s*\(", plain))
-    # Types of MQL5 that start with Mql or ENUM_ are told by their names.
+        functions, variables = _declared(text)
+        names.functions.update(functions)
+        names.variables.update(variables)
     return names
+
+
+@cache
+def _declared(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Functions with methods and imports, and variables with members and parameters, that a source declares."""
+    functions: set[str] = set()
+    variables: set[str] = set()
+    for node in _walk(_parser().parse(blanked(text).encode()).root_node):
+        for declarator in node.children_by_field_name("declarator"):
+            if declarator.type not in ("identifier", "field_identifier", "qualified_identifier"):
+                continue
+            name = _source(declarator).rpartition("::")[2]
+            (functions if node.type == "function_declarator" else variables).add(name)
+        if node.type in ("pointer_declarator", "reference_declarator"):
+            variables.update(_source(each) for each in node.named_children if each.type.endswith("identifier"))
+    return frozenset(functions), frozenset(variables)
 
 
 @cache
@@ -146,11 +182,22 @@ class Lint:
         self._path = path
         self._text = text
         self._names = names
+        self._values = (names.variables, names.constants, names.functions, names.classes, _TYPES)
         self.findings: list[Finding] = []
         self._checks: dict[str, Callable[[Node], None]] = {
             "field_expression": self._field_expression,
             "qualified_identifier": self._qualified,
             "call_expression": self._call,
+            "conditional_expression": self._choice,
+            "condition_clause": self._condition,
+            "delete_expression": self._delete,
+            "base_class_clause": self._bases,
+            "class_specifier": self._kind,
+            "struct_specifier": self._kind,
+            "enum_specifier": self._kind,
+            "destructor_name": self._destructor,
+            "compound_statement": self._block,
+            "preproc_def": self._define,
             "parameter_declaration": self._parameter,
             "optional_parameter_declaration": self._parameter,
             "field_declaration": self._field,
@@ -163,6 +210,7 @@ class Lint:
             "identifier": self._identifier,
             "type_identifier": self._type,
             "primitive_type": self._type,
+            "sized_type_specifier": self._type,
             "new_expression": self._new,
         }
 
@@ -216,8 +264,50 @@ class Lint:
         if function is None or function.type != "identifier":
             return
         name = _source(function)
-        if name not in self._names.functions and name not in self._names.classes and name not in _TYPES:
+        if name in self._names.classes or name.startswith("Mql"):
+            self._note(node, f"an object of {name} without a name: declare a variable")
+        elif name not in self._names.functions and name not in _TYPES:
             self._note(node, f"{name} is neither in mql5_names.txt nor declared")
+
+    def _choice(self, node: Node) -> None:
+        if node.child_by_field_name("consequence") is None:
+            self._note(node, "?: without a value between")
+
+    def _condition(self, node: Node) -> None:
+        if any(child.type == "declaration" for child in node.children):
+            self._note(node, "a declaration in a condition")
+
+    def _delete(self, node: Node) -> None:
+        if any(child.type == "[" for child in node.children):
+            self._note(node, "delete of an array")
+
+    def _bases(self, node: Node) -> None:
+        if any(child.type == "," for child in node.children):
+            self._note(node, "more than one base class")
+
+    def _kind(self, node: Node) -> None:
+        """A class, a struct or an enum: with a name, and at the top of the file."""
+        what, body = _KINDS[node.type]
+        inside = [child.type for child in node.children]
+        if node.child_by_field_name("name") is None:
+            self._note(node, f"{what} without a name")
+        if node.parent is not None and node.parent.type not in _TOP:
+            self._note(node, f"{what} inside something else" if body in inside else f"{what} said again before a name")
+        if node.type == "enum_specifier" and {":", "class", "struct"} & set(inside):
+            self._note(node, "an enum with a class or a type")
+
+    def _destructor(self, node: Node) -> None:
+        if node.parent is not None and node.parent.type == "field_expression":
+            self._note(node, "a destructor that is called: use delete")
+
+    def _block(self, node: Node) -> None:
+        if node.parent is not None and node.parent.type == "parenthesized_expression":
+            self._note(node, "statements as a value")
+
+    def _define(self, node: Node) -> None:
+        value = node.child_by_field_name("value")
+        if value is not None and not _VALUE.fullmatch(_source(value).strip()):
+            self._note(node, "a macro that is more than a number, a text or a name")
 
     def _parameter(self, node: Node) -> None:
         kind, declarator = node.child_by_field_name("type"), node.child_by_field_name("declarator")
@@ -236,7 +326,7 @@ class Lint:
 
     def _pointer(self, kind: Node, declarator: Node) -> None:
         pointers = [each for each in _walk(declarator) if each.type == "pointer_declarator"]
-        if pointers and _source(kind) not in self._names.classes:
+        if pointers and _source(kind) not in self._names.classes - self._names.structs:
             self._note(kind, "pointers are for objects of classes only")
         if len(pointers) > 1:
             self._note(kind, "a pointer to a pointer")
@@ -264,16 +354,34 @@ class Lint:
                 function = any(each.type == "function_declarator" for each in inner.named_children)
                 self._note(node, "a function that returns a reference" if function else "a reference as a variable")
             arrays += inner.type == "array_declarator"
+            self._size(inner)
+            if inner.type == "function_declarator" and _is_in_function(node):
+                self._note(node, "a prototype, or what looks like one, inside a function")
             if inner.type == "array_declarator" and any(c.type == "array_declarator" for c in inner.named_children):
                 self._note(node, "an array of two dimensions")
             self._initializer(kind, declarator)
         if arrays and len(declarators) > 1:
             self._note(node, "more than one array in a declaration")
 
+    def _size(self, declarator: Node) -> None:
+        """An array's size is a number, or a name that stands for one."""
+        size = declarator.child_by_field_name("size") if declarator.type == "array_declarator" else None
+        if size is None or size.type == "number_literal":
+            return
+        if size.type != "identifier" or _source(size) not in self._names.constants:
+            self._note(declarator, f"the size {_source(size)} of an array is no constant")
+
     def _initializer(self, kind: Node | None, declarator: Node) -> None:
         value = declarator.child_by_field_name("value")
+        if value is not None and value.type == "argument_list":
+            if kind is None or _source(kind) not in self._names.classes:
+                self._note(declarator, "a value in brackets: write it with =")
+            return
         if value is None or value.type != "initializer_list":
             return
+        inner = declarator.child_by_field_name("declarator")
+        if kind is not None and _source(kind) in _TYPES and (inner is None or inner.type != "array_declarator"):
+            self._note(declarator, "braces for a value that is no array")
         between = self._text.encode()[declarator.start_byte : value.start_byte].decode()
         if "=" not in between:
             self._note(declarator, "braces without =")
@@ -317,24 +425,33 @@ class Lint:
         name = _source(node)
         if name in _FORBIDDEN_WORDS:
             self._note(node, f"MQL5 sources here do without {name}")
-        elif _CAPITALS.match(name) and name not in self._names.constants:
+        elif not any(name in group for group in self._values):
             self._note(node, f"{name} is neither in mql5_names.txt nor declared")
 
     def _type(self, node: Node) -> None:
         name = _source(node)
-        fine = name in _TYPES | self._names.classes | self._names.enums or name.startswith(("ENUM_", "Mql"))
-        if not fine:
+        listed = name.startswith(("ENUM_", "Mql")) and name in mql5_names()
+        if not listed and name not in _TYPES | self._names.classes | self._names.enums:
             self._note(node, f"there is no type {name}")
 
     def _new(self, node: Node) -> None:
         if any(child.type == "new_declarator" for child in node.children):
             self._note(node, "new of an array")
+        kind = node.child_by_field_name("type")
+        if kind is not None and _source(kind) not in self._names.classes - self._names.structs:
+            self._note(node, f"new {_source(kind)}: new is for objects of classes only")
 
 
 def _walk(node: Node) -> Iterator[Node]:
     yield node
     for child in node.children:
         yield from _walk(child)
+
+
+def _is_in_function(declaration: Node) -> bool:
+    """Constructors and destructors are declarations, too, of a class."""
+    around = declaration.parent.type if declaration.parent is not None else ""
+    return declaration.type == "declaration" and around not in _TOP | {"field_declaration_list"}
 
 
 def _source(node: Node) -> str:

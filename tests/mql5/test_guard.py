@@ -155,3 +155,51 @@ def test_a_client_of_no_account_names_none(terminal: Driver) -> None:
     """A daemon with a single account may be asked so: there is nothing to compare with."""
     terminal.do("answer", account=-1)
     assert terminal.do("look")["lots"] == 0.5
+
+
+# The answer and the question ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        ({"lots": 5.0, "max_lots": 0.1}, "above the request's max_lots"),
+        ({"lots": 0.11, "max_lots": 0.1}, "above the request's max_lots"),
+        ({"stop_loss": 1.05, "asked_stop": 1.095}, "another stop"),
+        ({"stop_loss": 1.099, "asked_stop": 1.095}, "another stop"),
+        ({"stop_loss": 1.09499, "asked_stop": 1.095}, "another stop"),
+        ({"take_profit": 1.2, "asked_target": 1.11}, "another target"),
+        ({"take_profit": 0.0, "asked_target": 1.11}, "another target"),
+        ({"take_profit": 1.11, "no_target": True}, "another target"),
+        ({"lots": 5.0, "max_risk_pct": 1.0}, "max_risk_pct is 1000.00"),
+        ({"lots": 2.01, "max_risk_pct": 1.0}, "risk 1025.10, and"),
+        ({"lots": 2.01, "max_risk_pct": 1.0, "side": "sell", "stop_loss": 1.1051, "take_profit": 1.09}, "risk 1025.10"),
+    ],
+)
+def test_an_answer_that_is_not_what_was_asked_for_is_0_lots(
+    terminal: Driver, answer: dict[str, Any], fault: str
+) -> None:
+    """The stop is 51 pips away, so a lot risks 510 of 100,000."""
+    terminal.do("answer", **answer)
+    seen = terminal.do("look")
+    assert seen["lots"] == 0
+    assert fault in seen["fault"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"lots": 0.1, "max_lots": 0.1},
+        {"stop_loss": 1.095004, "asked_stop": 1.095},
+        {"stop_loss": 1.09, "policy_stop": True},
+        {"take_profit": 1.110004, "asked_target": 1.11},
+        {"take_profit": 0.0},
+        {"lots": 1.96, "max_risk_pct": 1.0},
+        {"lots": 2.0, "max_risk_pct": 1.0},
+        {"lots": 0.5, "max_risk_pct": 1.0, "side": "sell", "stop_loss": 1.1051, "take_profit": 1.09},
+    ],
+)
+def test_an_answer_that_is_what_was_asked_for_passes(terminal: Driver, answer: dict[str, Any]) -> None:
+    """Prices to half a tick; money to the 2 % that the daemon's and the terminal's may differ by."""
+    terminal.do("answer", **answer)
+    assert terminal.do("look")["lots"] == answer.get("lots", 0.5)

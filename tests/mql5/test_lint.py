@@ -97,6 +97,54 @@ def test_our_sources_are_clean(path: Path) -> None:
         ("void F() {\treturn; }", "a tab"),
         ("void F() { return; } ", "a blank at the end"),
         ("// " + "x" * 120, "longer than 120"),
+        ("int F(const int x) { return Foo(x); }", "Foo is neither"),
+        ("void F(const int x) { if(x > 0) return; else Foo(x); }", "Foo is neither"),
+        ("bool F(const int x) { return isdigit(x) != 0; }", "isdigit is neither"),
+        ("void F() { double x = 0; fabs(x); }", "fabs is neither"),
+        ("int F() { return errno; }", "errno is neither"),
+        ("string F() { return __func__; }", "__func__ is neither"),
+        ("int F() { return X_SIZE; }", "X_SIZE is neither"),
+        ("void F() { int n = 3; int a[n]; }", "the size n"),
+        ("void F() { const int n = 3; int a[n]; }", "the size n"),
+        ("class A { int m_n; int m_a[m_n]; };", "the size m_n"),
+        ("void F() { LbPlain *p = NULL; }", "pointers are for objects of classes only"),
+        ("void F() { delete new LbPlain(); }", "new LbPlain"),
+        ("void F() { delete new MqlTick(); }", "new MqlTick"),
+        ("class A : public LbThing, public LbPlain { };", "more than one base class"),
+        ("struct S { int x : 3; };", "bit-fields"),
+        ("void F(LbThing *p) { delete[] p; }", "delete of an array"),
+        ("int F(int x) { return x ?: 5; }", "?:"),
+        ("void F() { if(int x=5; x>3) return; }", "a declaration in a condition"),
+        ("void F() { if(int x=5) return; }", "a declaration in a condition"),
+        ("void F() { while(int x=5) return; }", "a declaration in a condition"),
+        ("void F() { struct L { int x; }; }", "a struct inside"),
+        ("void F() { class L { int x; }; }", "a class inside"),
+        ("class A { struct L { int x; }; };", "a struct inside"),
+        ("void F() { enum E { LB_ONE }; }", "an enum inside"),
+        ("void F() { struct LbPlain p; }", "a struct said again"),
+        ("void F() { int G(int x); }", "a prototype"),
+        ("void F() { LbThing t(); }", "a prototype"),
+        ("void F(LbThing &t) { t.~LbThing(); }", "a destructor that is called"),
+        ("struct { int x; } s;", "a struct without a name"),
+        ("struct S { struct { int x; }; };", "a struct without a name"),
+        ("enum class E { LB_ONE };", "an enum with a class"),
+        ("enum E : int { LB_ONE };", "an enum with a class or a type"),
+        ('void F() { asm("nop"); }', "asm"),
+        ("void F() { MqlNonsense t; }", "no type MqlNonsense"),
+        ("void F(const ENUM_NONSENSE t) { }", "no type ENUM_NONSENSE"),
+        ("void F() { long long x = 5; }", "no type long long"),
+        ('void F() { string s("a"); }', "a value in brackets"),
+        ("void F() { int x(5); }", "a value in brackets"),
+        ("void F() { int x = {5}; }", "braces for a value"),
+        ("void G(const LbThing &t) { }\nvoid F() { G(LbThing()); }", "an object of LbThing without a name"),
+        ("void F() { LbPlain p = LbPlain(); }", "an object of LbPlain without a name"),
+        ("void G(const MqlTick &t) { }\nvoid F() { G(MqlTick()); }", "an object of MqlTick without a name"),
+        ("void F() { int x = ({ 5; }); }", "statements as a value"),
+        ("class A { operator int() { return 1; } };", "operator"),
+        ("void F() { int (*f)(int) = NULL; }", "brackets around a declarator"),
+        ("int F() { return 010; }", "the number 010"),
+        ("#define LB_F(x) isdigit(x)", "a macro with parameters"),
+        ("#define LB_F isdigit(5)", "a macro that is more"),
     ],
 )
 def test_what_mql5_does_not_take_is_found(tmp_path: Path, code: str, said: str) -> None:
@@ -120,10 +168,22 @@ def test_what_mql5_does_not_take_is_found(tmp_path: Path, code: str, said: str) 
         "void F() { MqlTick tick; ZeroMemory(tick); LbThing *p = new LbThing(); delete p; }",
         'string F(const string name) { return "a" + name + "b" + IntegerToString(5); }',
         "void F() { int a[] = {1, 2}; for(int i = 0; i < ArraySize(a); i++) a[i] = -1; }",
+        "#define LB_COUNT 5\nclass A { int m_a[LB_COUNT]; };\nvoid F() { double b[3]; }",
+        "class LbLater;\nclass A : public LbThing { LbLater *m_later; public: A(const int x) { } ~A() { } };",
+        "class A { public: A(const int x) { } };\nvoid F() { A thing(5); A *made = new A(6); delete made; }",
+        "int G(const int x) { return x; }\nint F() { int y = int(5.0); return G(y) + G((int)0.5); }",
+        "void F() { string s = _Symbol; Print(s, 0.5, 1.0e-3, 0); }",
     ],
 )
 def test_what_mql5_takes_is_not_found(tmp_path: Path, code: str) -> None:
     assert found(tmp_path, code) == []
+
+
+def test_what_one_file_calls_is_not_known_in_all_of_them() -> None:
+    """`return Foo(` and `else Foo(` look like a type, a name and a bracket."""
+    names = lint.known(["#property strict\nint F(const int x) { if(x > 0) return Foo(x); else Bar(x); return 0; }\n"])
+    assert "F" in names.functions
+    assert not {"Foo", "Bar"} & names.functions
 
 
 @pytest.mark.parametrize("name", sorted(lint.mql5_names()))

@@ -46,7 +46,7 @@ private:
             continue;
          }
          if(Answers(request.id)) {
-            if(reply.Read(m_json, request.Type()))
+            if(reply.Read(m_json, request))
                reply.asked_us = request.asked_us;
             return true;
          }

@@ -7,6 +7,9 @@
 #include <LotBridge/SizeMessages.mqh>
 #include <LotBridge/Volume.mqh>
 
+// The daemon's money for a lot and the terminal's may differ by so much: it refuses beyond (money.mismatch_pct).
+#define LB_MONEY_APART 1.02
+
 class LbGuard {
 private:
    LbDaemonClock m_clock;
@@ -72,6 +75,37 @@ private:
          return Fail("the lots are above the largest volume");
       if(limit > 0 && LbSideVolume(symbol, buy) + lots > limit * 1.000000001)
          return Fail("the broker's volume limit for this side would be exceeded");
+      return true;
+   }
+
+   // The lots, the stop and the target are the asked ones, whoever has answered. A target that was not asked for is 0.
+   bool IsAsAsked(const LbSizeRequest &request, const LbSizeAnswer &answer, const string symbol) {
+      double half = SymbolInfoDouble(symbol, SYMBOL_TRADE_TICK_SIZE) / 2;
+      double target = request.take_profit.Given() ? request.take_profit.Value() : 0;
+      if(request.max_lots.Given() && !(answer.lots <= request.max_lots.Value() * 1.000000001))
+         return Fail("the answer's lots are above the request's max_lots");
+      if(request.HasStop() && !(MathAbs(answer.stop_loss - request.AskedStop()) <= half))
+         return Fail("the answer is for another stop than the request's");
+      if(!(MathAbs(answer.take_profit - target) <= half))
+         return Fail("the answer is for another target than the request's");
+      return true;
+   }
+
+   // No more is lost at the stop than the request allows. From the better of the price that was sized and the price of
+   // the moment: the little that it may have moved since is allowed for elsewhere.
+   bool IsRisk(const LbSizeRequest &request, const LbSizeAnswer &answer, const string symbol, const bool buy,
+               const MqlTick &tick) {
+      if(!request.max_risk_pct.Given())
+         return true;
+      double profit = 0;
+      double price = buy ? MathMin(tick.ask, answer.entry) : MathMax(tick.bid, answer.entry);
+      double allowed = AccountInfoDouble(ACCOUNT_EQUITY) * request.max_risk_pct.Value() / 100;
+      if(!OrderCalcProfit(buy ? ORDER_TYPE_BUY : ORDER_TYPE_SELL, symbol, answer.lots, price, answer.stop_loss, profit)
+         || !MathIsValidNumber(profit))
+         return Fail("the terminal cannot tell the loss at the stop");
+      if(!(-profit <= allowed * LB_MONEY_APART))
+         return Fail("the answer's lots risk " + DoubleToString(-profit, 2) + ", and the request's max_risk_pct is "
+                     + DoubleToString(allowed, 2));
       return true;
    }
 
@@ -151,10 +185,11 @@ public:
       m_fault = "";
       bool buy = request.side == "buy";
       bool good = Belongs(request, answer, symbol) && IsInTime(answer) && MayTrade() && IsTradable(symbol, buy)
-                  && IsVolume(symbol, buy, answer.lots);
+                  && IsVolume(symbol, buy, answer.lots) && IsAsAsked(request, answer, symbol);
       if(good && (!SymbolInfoTick(symbol, tick) || tick.bid <= 0 || tick.ask < tick.bid))
          good = Fail("there is no quote");
       good = good && AreStops(symbol, buy, tick, answer) && IsNear(symbol, buy, tick, answer)
+             && IsRisk(request, answer, symbol, buy, tick)
              && IsMargin(symbol, buy, answer.lots, buy ? tick.ask : tick.bid);
       return good ? answer.lots : 0;
    }

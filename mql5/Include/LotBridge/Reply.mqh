@@ -3,6 +3,7 @@
 #define LOTBRIDGE_REPLY_MQH
 #property strict
 #include <LotBridge/JsonReader.mqh>
+#include <LotBridge/Request.mqh>
 
 class LbReply {
 public:
@@ -41,11 +42,11 @@ public:
    }
 
    // Read a reply that belongs to this question; false where it is not as the protocol says.
-   bool Read(const LbJsonReader &json, const string type) {
+   bool Read(const LbJsonReader &json, const LbRequest &request) {
       Reset();
-      bool good = ReadCommon(json, type);
+      bool good = ReadCommon(json, request.Type());
       if(good && status != "error")
-         good = ReadFields(json);
+         good = ReadFields(json) && Suits(request);
       if(!good)
          Refuse("bad_reply", "The daemon's reply cannot be read. Update this program or the daemon.");
       return good;
@@ -55,6 +56,8 @@ protected:
    // The fields beyond the common ones, of a reply that is no error.
    virtual bool ReadFields(const LbJsonReader &json) { return true; }
    virtual void ResetFields() {}
+   // Whether the fields, as they were read, can be the answer to this question.
+   virtual bool Suits(const LbRequest &request) const { return true; }
 
 private:
    void ResetCommon() {

@@ -54,6 +54,8 @@ public:
    virtual ~LbRequest() {}
 
    string Type() const { return m_type; }
+   // Whether an "ok" holds risk for this program.
+   virtual bool Reserves() const { return false; }
    // Why the request could not be written.
    string Fault() const { return m_fault; }
 

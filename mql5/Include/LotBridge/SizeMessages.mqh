@@ -49,6 +49,12 @@ public:
       m_policy_stop = true;
    }
 
+   // Whether the stop is this program's own, and its price.
+   bool   HasStop() const { return !m_policy_stop && m_stop_loss.Given(); }
+   double AskedStop() const { return m_stop_loss.Value(); }
+
+   virtual bool Reserves() const { return !dry_run; }
+
    virtual void WriteFields(LbJsonWriter &writer) {
       writer.TextField("symbol", symbol);
       writer.TextField("side", side);
@@ -125,7 +131,15 @@ protected:
    }
 
    virtual bool ReadFields(const LbJsonReader &json) {
-      return ReadPrices(json) && ReadNames(json) && ReadRisk(json, json.Find(0, "risk")) && IsSound();
+      return ReadPrices(json) && ReadNames(json) && ReadRisk(json, json.Find(0, "risk"));
+   }
+
+   // "ok" means lots above 0, anything else means 0; and lots are reserved unless they were only asked about.
+   virtual bool Suits(const LbRequest &request) const {
+      bool reserved = reservation != "" && expires_ms > 0;
+      if(Ok())
+         return lots > 0 && (request.Reserves() ? reserved : reservation == "");
+      return lots == 0 && reservation == "";
    }
 
 private:
@@ -147,11 +161,6 @@ private:
              && json.GetNumber(risk, "worst_case", risk_worst_case) && json.GetNumber(risk, "percent", risk_percent)
              && json.GetNumber(risk, "per_lot", risk_per_lot)
              && json.GetNumber(risk, "expected_shortfall", expected_shortfall);
-   }
-
-   // "ok" means lots above 0, anything else means 0.
-   bool IsSound() const {
-      return Ok() ? lots > 0 : lots == 0;
    }
 };
 

@@ -100,6 +100,12 @@ void make_answer(const Arguments &in, LbJsonWriter &) {
     answer.entry = in.has("entry") ? in.number("entry") : request.side == string("buy") ? 1.1001 : 1.1;
     answer.stop_loss = in.has("stop_loss") ? in.number("stop_loss") : 1.095;
     answer.take_profit = in.has("take_profit") ? in.number("take_profit") : 1.11;
+    request.StopLoss(in.has("asked_stop") ? in.number("asked_stop") : answer.stop_loss);
+    if (in.has("policy_stop")) request.PolicyStop();
+    if (in.has("asked_target")) request.take_profit.Set(in.number("asked_target"));
+    else if (answer.take_profit > 0 && !in.has("no_target")) request.take_profit.Set(answer.take_profit);
+    if (in.has("max_lots")) request.max_lots.Set(in.number("max_lots"));
+    if (in.has("max_risk_pct")) request.max_risk_pct.Set(in.number("max_risk_pct"));
     guard = std::make_unique<LbGuard>();
     if (!in.has("deaf")) guard->Hear(answer);
 }
