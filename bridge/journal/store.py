@@ -30,7 +30,9 @@ _encode = msgspec.msgpack.Encoder().encode
 class Journal:
     """Opens the file, or creates it. Raises JournalError, with the remedy, when it cannot be used."""
 
-    def __init__(self, path: Path, sync: Literal["normal", "full"] = "normal") -> None:
+    def __init__(self, path: Path, sync: Literal["normal", "full", "later"] = "normal") -> None:
+        """With `sync` "later" entries are kept only when they are folded: for those who can make them again."""
+        self._later = sync == "later"
         self.path = path
         self._lock = take_lock(path)
         self._parts: dict[tuple[int, ...], tuple[tuple[object, ...], int]] = {}
@@ -162,7 +164,8 @@ class Journal:
         if self._gone:
             self._check_in_place()
         try:
-            self._tail.append(frame(_encode(record)))
+            if not self._later:
+                self._tail.append(frame(_encode(record)))
         except OSError as fault:
             raise self._unusable(fault) from fault
         self._records.append(record)

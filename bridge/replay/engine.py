@@ -77,7 +77,7 @@ class Replay:
         begun = time.monotonic()
         checkpoint = self._checkpoint_of() if go_on else None
         self._make_folder(fresh=checkpoint is None)
-        journal = Journal(self.plan.out / JOURNAL_FILE)
+        journal = Journal(self.plan.out / JOURNAL_FILE, "later")
         complete = True
         try:
             for span in self.plan.source.spans(0 if checkpoint is None else checkpoint.until_ms):

@@ -53,8 +53,9 @@ class PaperAccount(SimulatedBroker):
         login: int,
     ) -> None:
         self._first_quotes = first_quotes
-        self._zone = zone_of(wish.zone)
+        self._zone = None if wish.zone == "UTC" else zone_of(wish.zone)
         self._midnight = 0, 0
+        self._call = -1, -np.inf
         super().__init__(
             market,
             login=login,
@@ -101,7 +102,7 @@ class PaperAccount(SimulatedBroker):
 
     def offset_ms(self, at_ms: int) -> int:
         """The broker's clock less UTC at a moment."""
-        return self._zone.wall_ms(at_ms) - at_ms
+        return 0 if self._zone is None else self._zone.wall_ms(at_ms) - at_ms
 
     def _next_midnight(self) -> int:
         """When the broker's day ends, UTC ms."""
@@ -227,8 +228,11 @@ class PaperAccount(SimulatedBroker):
 
     def near_call(self) -> float:
         """The equity at and below which the broker may close something; minus infinity where nothing is held."""
-        margin = self._ledger.margin()
-        return margin * STOP_OUT_LEVEL + NEAR_A_CALL if self._ledger.holdings else -np.inf
+        ledger = self._ledger
+        if self._call[0] != ledger.changes:
+            call = ledger.margin() * STOP_OUT_LEVEL + NEAR_A_CALL if ledger.holdings else -np.inf
+            self._call = ledger.changes, call
+        return self._call[1]
 
     def act(self, symbol: str) -> None:
         """The tick just read: what it reaches, the broker's call, and then the account is looked at."""

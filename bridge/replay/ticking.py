@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from bridge.market.broker_types import levels_of
 from bridge.market.recording import TickSeries
-from bridge.replay.judge import Line
 from bridge.replay.marks import floating
 from bridge.replay.paper import PaperAccount
 from bridge.replay.sheet import BUCKET_MS, Sheet
@@ -44,14 +43,14 @@ class TickingAccount(PaperAccount):
         """Ticks up to `until`, or before the first at which something happens; the place of that one."""
         bids, asks = self.prices()
         marks, levels, call = self.marks(), self._levels(), self.near_call()
-        balance = self._ledger.balance
-        row = _Row(self.sheet, self.judge.lines)
+        seen = _Seen(self, self._ledger.balance)
+        balance, order, add, quiet = self._ledger.balance, self.order, seen.add, seen.quiet
         for at, time_ms, number, bid, ask in self._ticks(until):
-            name = self.order[number]
+            name = order[number]
             bids[name], asks[name] = bid, ask
             near = levels.get(name)
             if near is not None and (bid <= near[0] or bid >= near[1] or ask <= near[2] or ask >= near[3]):
-                row.write(balance)
+                seen.write()
                 return at
             if not marks:
                 continue
@@ -59,31 +58,14 @@ class TickingAccount(PaperAccount):
             profits = [floating(each, bids, asks) for each in marks]
             for profit in profits:
                 equity += profit
-                losing += min(0.0, profit)
-            rooms = self._rooms(balance, equity)
-            if equity <= call or self._breaks(rooms, losing):
-                row.write(balance)
+                if profit < 0:
+                    losing += profit
+            if equity <= call or not quiet(time_ms, equity, losing):
+                seen.write()
                 return at
-            row.add(time_ms, balance, equity, rooms)
-            self.highest = max(self.highest, equity)
-            for each, profit in zip(marks, profits, strict=True):
-                self.note(each.ticket, profit, profit)
-        row.write(balance)
+            add(time_ms, equity, profits)
+        seen.write()
         return None
-
-    def _rooms(self, balance: float, equity: float) -> list[float]:
-        """Headroom to every floor, peaks raised first."""
-        for line in self.judge.ticks:
-            basis = line.basis(balance, equity)
-            if basis > line.anchor:
-                line.set(basis)
-        return [line.measure(balance, equity) - line.floor for line in self.judge.lines]
-
-    def _breaks(self, rooms: list[float], losing: float) -> bool:
-        for line, room in zip(self.judge.lines, rooms, strict=True):
-            if line.broken(room) and not line.spent:
-                return True
-        return self.judge.too_low(losing)
 
     def _levels(self) -> dict[str, tuple[float, float, float, float]]:
         """Prices at which something acts, by symbol: bid below, bid above, ask below, ask above."""
@@ -133,27 +115,73 @@ class TickingAccount(PaperAccount):
         return int(self._tapes[name].ticks.time_ms[place]), name, place
 
 
-class _Row:
-    """The row of the sheet that ticks are added to, one after the other."""
+class _Seen:
+    """What the ticks of one stretch at one balance showed, added up one by one, and told to the account in rows."""
 
-    def __init__(self, sheet: Sheet, lines: list[Line]) -> None:
-        self._sheet = sheet
-        self._lines = lines
+    def __init__(self, account: PaperAccount, balance: float) -> None:
+        self._account = account
+        self._balance = balance
+        self._judge = account.judge
+        self._lines = account.judge.lines
         self._number = -1
+        self._low = self._high = self._equity = balance
+        self._rooms: list[float] = []
+        self._now: list[float] | None = None
+        self._worst: list[float] = []
+        self._best: list[float] = []
 
-    def add(self, time_ms: int, balance: float, equity: float, rooms: list[float]) -> None:
-        number = time_ms // BUCKET_MS
-        if number != self._number:
-            self.write(balance)
-            self._number, self._low, self._high, self._rooms = number, equity, equity, rooms
+    def quiet(self, time_ms: int, equity: float, losing: float) -> bool:
+        """Whether a tick breaches nothing; peaks follow it."""
+        judge, balance = self._judge, self._balance
+        for line in judge.ticks:
+            basis = line.basis(balance, equity)
+            if basis > line.anchor:
+                line.set(basis)
+        # Floors that stand still are nearest at the lowest equity: above it there is nothing new to see.
+        self._now = None
+        if judge.ticks or equity < self._low or time_ms // BUCKET_MS != self._number:
+            self._now = [line.measure(balance, equity) - line.floor for line in self._lines]
+            for line, room in zip(self._lines, self._now, strict=True):
+                if line.broken(room) and not line.spent:
+                    return False
+        return not judge.too_low(losing)
+
+    def add(self, time_ms: int, equity: float, profits: list[float]) -> None:
+        """A tick that was quiet."""
+        if time_ms // BUCKET_MS != self._number:
+            self._write_row()
+            self._number = time_ms // BUCKET_MS
+            self._low = self._high = equity
+            self._rooms = self._now or []
+            self._floors = [line.floor for line in self._lines]
+        elif self._now is not None:
+            self._rooms = [min(each) for each in zip(self._now, self._rooms, strict=True)]
+            if self._judge.ticks:
+                self._floors = [line.floor for line in self._lines]
         self._time_ms, self._equity = time_ms, equity
-        self._low, self._high = min(self._low, equity), max(self._high, equity)
-        self._rooms = [min(each) for each in zip(rooms, self._rooms, strict=True)]
-        self._floors = [line.floor for line in self._lines]
+        if equity < self._low:
+            self._low = equity
+        elif equity > self._high:
+            self._high = equity
+        if not self._worst:
+            self._worst, self._best = profits[:], profits[:]
+        for number, profit in enumerate(profits):
+            if profit < self._worst[number]:
+                self._worst[number] = profit
+            elif profit > self._best[number]:
+                self._best[number] = profit
 
-    def write(self, balance: float) -> None:
-        """Put what was added into the sheet."""
+    def write(self) -> None:
+        """Tell everything that was added."""
+        self._write_row()
+        account = self._account
+        for each, worst, best in zip(account.marks(), self._worst, self._best, strict=False):
+            account.note(each.ticket, worst, best)
+
+    def _write_row(self) -> None:
         if self._number >= 0:
             extremes = self._low, self._high
-            self._sheet.merge(self._time_ms, balance, self._equity, extremes, self._floors, self._rooms)
+            account = self._account
+            account.highest = max(account.highest, self._high)
+            account.sheet.merge(self._time_ms, self._balance, self._equity, extremes, self._floors, self._rooms)
         self._number = -1

@@ -24,7 +24,7 @@ from bridge.market.stored_ticks import HeldTicks, Piece, StoredTicks, open_in_or
 from bridge.market.tick_files import GENERATED, find_ticks, largest_overlap
 from sizing.snapshot import Quote, SymbolSpec
 
-SPAN_TICKS = 2_000_000
+SPAN_TICKS = 1_000_000
 """Ticks of a span, of all symbols together; a single day may have more."""
 DAY_MS = 86_400_000
 

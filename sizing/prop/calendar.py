@@ -1,7 +1,8 @@
 """When a firm's day, weekend and daily break begin, in its own time zone. Times in and out are UTC milliseconds."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from sizing.prop.firm import Firm
@@ -18,14 +19,18 @@ def day_bounds(firm: Firm, now_ms: int, broker_offset_ms: int = 0) -> tuple[int,
     that follows its broker's clock, `broker_offset_ms` is that clock less UTC.
     """
     zone = _zone(firm, broker_offset_ms)
-    minute = day_minute(firm.reset)
-    today = _local(now_ms, zone).date()
-    resets = [
-        _to_ms(datetime.combine(today + timedelta(days=offset), time(minute // 60, minute % 60), zone))
-        for offset in (-1, 0, 1, 2)
-    ]
+    resets = _resets_around(zone, day_minute(firm.reset), _local(now_ms, zone).date())
     last = max(reset for reset in resets if reset <= now_ms)
     return last, min(reset for reset in resets if reset > now_ms)
+
+
+@lru_cache(maxsize=256)
+def _resets_around(zone: tzinfo, minute: int, today: date) -> tuple[int, ...]:
+    """The resets of the day before a date, of the date itself and of the two days after."""
+    return tuple(
+        _to_ms(datetime.combine(today + timedelta(days=offset), time(minute // 60, minute % 60), zone))
+        for offset in (-1, 0, 1, 2)
+    )
 
 
 def resets_between(firm: Firm, after_ms: int, until_ms: int, broker_offset_ms: int = 0) -> Iterator[int]:

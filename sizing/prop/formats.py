@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -28,6 +29,7 @@ class FieldsError(ValueError):
         self.faults = tuple(faults)
 
 
+@lru_cache(maxsize=64)
 def day_minute(text: str) -> int:
     """Minutes since midnight of `HH:MM`."""
     if (match := _TIME.fullmatch(text)) is None:
