@@ -224,6 +224,8 @@ class Client:
         return None
 
     def _connect(self) -> "zmq.Socket[bytes]":
+        if self.address.startswith("tcp:") and any(each.isspace() for each in self.address):
+            raise ClientError(f"{self.address!r} is no address: it holds a blank. Write it like {DEFAULT_ADDRESS}.")
         socket: zmq.Socket[bytes] = self._context.socket(zmq.REQ)
         try:
             self._prepare(socket)

@@ -9,7 +9,7 @@ import typer
 from bridge.cli import options
 from bridge.cli.firm_warnings import calendar_reach, warnings_of
 from bridge.cli.folders import CONFIG_FILE, settings_of
-from bridge.cli.screen import GOOD, NOTE, facts, line, lines, money, print_json, screen, show, table
+from bridge.cli.screen import GOOD, NOTE, facts, line, lines, money, print_json, quoted, screen, show, table
 from bridge.errors import ConfigError
 from bridge.settings import AccountSettings, Settings, policy_hash, write_defaults
 from bridge.settings.defaults import Preset
@@ -31,9 +31,9 @@ def init(
     line(console, f"Written, preset {preset}:", GOOD)
     lines(console, *map(str, written))
     line(console, f"1. Put your account into {CONFIG_FILE} there, and check it:")
-    lines(console, f"lotbridge check --config {_quoted(folder)}")
+    lines(console, f"lotbridge check --config {quoted(folder)}")
     line(console, "2. Start the daemon:")
-    lines(console, f"lotbridge serve --config {_quoted(folder)}")
+    lines(console, f"lotbridge serve --config {quoted(folder)}")
 
 
 def check(config: options.Config = None, as_json: options.Json = False) -> None:
@@ -115,9 +115,3 @@ def _show(settings: Settings) -> None:
             line(console, f"{account.login}: {account.calendar} holds news until {reach}.", wrap=False)
         for warning in warnings_of(account, datetime.now(UTC)):
             line(console, f"Warning, {account.login}: {warning}", NOTE, wrap=False)
-
-
-def _quoted(folder: Path) -> str:
-    """A path as it can be typed into any shell."""
-    text = str(folder)
-    return f'"{text}"' if " " in text else text

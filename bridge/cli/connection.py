@@ -38,6 +38,8 @@ def connected(
         server_key = server_key or _server_key(settings.auth)
         _demand_key(settings.auth, key)
     if key is not None and server_key is None:
+        if settings is not None and (mechanism := settings.auth.mechanism) != "curve":
+            raise ConfigError(f'No key is needed: [auth] mechanism is "{mechanism}". Leave --key away.')
         raise ConfigError("--key needs the daemon's public key too: add --server-key, or --config.")
     if key is not None:
         _demand_secret(key)
@@ -100,6 +102,8 @@ def _demand_key(auth: AuthSettings, key: Path | None) -> None:
 
 
 def _demand_secret(key: Path) -> None:
+    if not key.is_file():
+        raise ConfigError(f"The key file {key} is not there. Make one with `lotbridge keys`.")
     try:
         _public, secret = zmq.auth.load_certificate(key)
     except (OSError, ValueError) as fault:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from bridge.cli.connection import connected
 from bridge.cli.doctor_checks import FAILED, OK, WARNING, Finding
-from bridge.cli.screen import age
-from bridge.errors import LotbridgeError
+from bridge.cli.screen import age, quoted
+from bridge.errors import ConfigError, LotbridgeError
 from bridge.protocol.messages import StatusReply
 from bridge.settings import AccountSettings, Settings
 
@@ -21,8 +21,10 @@ def look_at_daemon(settings: Settings, account: AccountSettings, key: Path | Non
             user=None, password=None,
         ) as client:  # fmt: skip
             reply = client.status()
+    except ConfigError as fault:
+        return [Finding("daemon", FAILED, f"was not asked: {fault}", "Mend that, and run this again.")]
     except LotbridgeError as fault:
-        remedy = f"Start it: lotbridge serve --config {settings.folder}. With CURVE, name your key with --key."
+        remedy = f"Start it: lotbridge serve --config {quoted(settings.folder)}"
         return [Finding("daemon", FAILED, f"does not answer at {where}: {fault}", remedy)]
     return [Finding("daemon", OK, f"lotbridge {reply.version} answers at {where}"), *_feed(reply)]
 

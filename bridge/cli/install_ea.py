@@ -13,7 +13,7 @@ from bridge.cli import options
 from bridge.cli.screen import BAD, GOOD, NOTE, line, lines, print_json, screen
 from bridge.errors import ConfigError, LotbridgeError
 from bridge.install_ea.faults import InstallError
-from bridge.install_ea.places import places
+from bridge.install_ea.places import Place, looked_in, places
 from bridge.install_ea.plan import Item, Plan, State, make_plan
 from bridge.install_ea.sources import mql5_folder, shipped_files
 from bridge.install_ea.terminals import Terminal, find_terminals, named_terminal
@@ -21,8 +21,12 @@ from bridge.install_ea.transaction import carry_out
 
 _COUNTED: tuple[State, ...] = ("added", "upgraded", "replaced", "unchanged", "kept")
 _NONE_FOUND = (
-    "No MetaTrader 5 terminal was found. Start it once, so that it makes its data folder; or name that with "
+    "No MetaTrader 5 terminal was found in {}. Start it once, so that it makes its data folder; or name that with "
     "--terminal: the terminal shows it under File > Open Data Folder."
+)
+_BRIEF_CLICKS = (
+    "If it is still to do: allow the daemon's address under Tools > Options > Expert Advisors, compile with F7 in "
+    "MetaEditor, and drag the EA onto a chart."
 )
 _SEVERAL = "There are several terminals: name one with --terminal, or take --all."
 
@@ -37,7 +41,8 @@ def install_ea(
         Path | None,
         typer.Option(
             metavar="PATH",
-            help="The terminal: the folder of terminal64.exe, its data folder, or an MQL5 folder.",
+            help="The terminal: the folder of terminal64.exe, its data folder, an MQL5 folder, or a Wine prefix. "
+            "Default: looked for in %APPDATA% and Program Files; on Linux in WINEPREFIX, else in ~/.wine and ~/.mt5.",
             show_default=False,
         ),
     ] = None,
@@ -53,6 +58,8 @@ def install_ea(
     found: list[Terminal] = []
     try:
         found = find_terminals(looked_at) if terminal is None else [named_terminal(terminal, looked_at)]
+        if not found:
+            raise InstallError(_NONE_FOUND.format(_looked_in(looked_at)))
         plans = _plans(found, every=every, force=force)
         if not dry_run:
             carry_out([step for plan in plans for step in plan.steps])
@@ -65,9 +72,12 @@ def install_ea(
             _show(screen(), plans, dry_run=dry_run)
 
 
+def _looked_in(looked_at: list[Place]) -> str:
+    from_environment = sys.platform != "win32" and os.environ.get("WINEPREFIX")
+    return f"{looked_in(looked_at)}{' (from WINEPREFIX)' if from_environment else ''}"
+
+
 def _plans(found: list[Terminal], *, every: bool, force: bool) -> list[Plan]:
-    if not found:
-        raise InstallError(_NONE_FOUND)
     if len(found) > 1 and not every:
         raise _SeveralError(_SEVERAL)
     sources = shipped_files(mql5_folder())
@@ -138,6 +148,10 @@ def _show(console: Console, plans: list[Plan], *, dry_run: bool) -> None:
     if dry_run:
         line(console, "Nothing was written (--dry-run).", NOTE)
         return
+    if all(item.state == "unchanged" for plan in plans for item in plan.items):
+        line(console, f"All files of lotbridge {version('lotbridge')} are there and up to date.", GOOD)
+        line(console, _BRIEF_CLICKS)
+        return
     line(console, "What remains, in each terminal:", GOOD)
     for number, text in enumerate(_clicks(plans), 1):
         line(console, f"{number}. {text}")
@@ -147,6 +161,9 @@ def _tell(console: Console, items: list[Item]) -> None:
     states = [item.state for item in items]
     counts = ", ".join(f"{states.count(state)} {state}" for state in _COUNTED if state in states)
     line(console, f"Files: {counts}.", GOOD)
+    if "removed" in states:
+        text = f"Removed: {states.count('removed')} files (.lotbridge-*.tmp) of an installation that was broken off."
+        line(console, text, NOTE)
     for item in items:
         if item.state == "kept" and item.beside is not None:
             line(console, f"Kept, since you changed it: {item.name}. The new one: {item.beside.name}", NOTE, wrap=False)

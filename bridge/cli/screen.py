@@ -8,6 +8,7 @@ import json
 import sys
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -76,6 +77,12 @@ def lines(console: Console, *texts: str) -> None:
     """Lines to copy, indented and whole."""
     for text in texts:
         line(console, f"    {text}", wrap=False)
+
+
+def quoted(path: Path) -> str:
+    """A path as it can be typed into any shell."""
+    text = str(path)
+    return f'"{text}"' if " " in text else text
 
 
 def print_json(value: Any) -> None:

@@ -1,6 +1,8 @@
 """What was installed, by SHA-256: so that a user's change is told from an older version of ours."""
 
+import codecs
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -37,5 +39,8 @@ def read_manifest(mql5: Path) -> Manifest:
 
 
 def digest(data: bytes) -> str:
-    """SHA-256 of a source. Line ends and a byte order mark are no change: editors write their own on saving."""
+    """SHA-256 of a source. Line ends, a byte order mark and UTF-16 are no change: editors write their own on saving."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        with suppress(UnicodeDecodeError):
+            data = data.decode("utf-16").encode()
     return hashlib.sha256(data.removeprefix(_BOM).replace(b"\r\n", b"\n")).hexdigest()

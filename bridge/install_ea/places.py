@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from bridge.install_ea.names import child, children, descend
+from bridge.install_ea.names import child, children, descend, is_folder
 
 _DATA = ["MetaQuotes", "Terminal"]
 _PROGRAMS = ("ProgramW6432", "ProgramFiles", "ProgramFiles(x86)")
@@ -21,6 +21,11 @@ class Place(NamedTuple):
     data: list[Path]
     programs: list[Path]
     prefix: Path | None = None
+
+    @property
+    def where(self) -> list[Path]:
+        """What a user is told of it."""
+        return [*self.data, *self.programs] if self.prefix is None else [self.prefix]
 
     def local(self, text: str) -> Path:
         """The path that Windows calls by this name. Under Wine C: is a folder of the prefix."""
@@ -46,6 +51,17 @@ def places(platform: str, environment: Mapping[str, str], home: Path) -> list[Pl
     return [wine_place(home / name) for name in _WINE_PREFIXES]
 
 
+def looked_in(looked_at: list[Place]) -> str:
+    """Where it was looked, for a user."""
+    found = (path for place in looked_at for path in place.where)
+    return ", ".join(f"{path}" if is_folder(path) else f"{path} (which is not there)" for path in found) or "nothing"
+
+
+def has_drive(text: str) -> bool:
+    """Whether it is a path as Windows writes it, from its drive on."""
+    return _DRIVE.fullmatch(text) is not None
+
+
 def wine_place(prefix: Path) -> Place:
     """Every Windows user's data folders in a Wine prefix, and its program folders."""
     drive = prefix / "drive_c"
@@ -57,3 +73,10 @@ def wine_place(prefix: Path) -> Place:
 def place_around(path: Path) -> list[Place]:
     """The Wine prefix that a path lies in, whatever its name."""
     return [wine_place(each.parent) for each in path.parents if each.name == "drive_c"]
+
+
+def place_at(path: Path) -> Place | None:
+    """The Wine prefix that this folder is, or whose C: it is; None for any other folder."""
+    if is_folder(path / "drive_c"):
+        return wine_place(path)
+    return wine_place(path.parent) if path.name == "drive_c" else None

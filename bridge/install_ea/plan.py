@@ -7,11 +7,13 @@ from typing import Literal, NamedTuple
 from bridge.install_ea.faults import InstallError
 from bridge.install_ea.manifest import Manifest, digest, manifest_path, read_manifest
 from bridge.install_ea.names import descend, exists, is_folder, same
+from bridge.install_ea.sources import FOLDER, PARTS
 from bridge.install_ea.terminals import Terminal
-from bridge.install_ea.transaction import Step
+from bridge.install_ea.transaction import SPARE, Step
 
-State = Literal["added", "upgraded", "unchanged", "kept", "replaced", "obsolete"]
-"""Kept: the user changed it, and it stays. Replaced: so too, but forced. Obsolete: shipped no longer, and left."""
+State = Literal["added", "upgraded", "unchanged", "kept", "replaced", "obsolete", "removed"]
+"""Kept: the user changed it, and it stays. Replaced: so too, but forced. Obsolete: shipped no longer, and left.
+Removed: what an installation that was killed has left."""
 NEW, BACKUP = ".new", ".bak"
 
 
@@ -39,6 +41,7 @@ def make_plan(terminal: Terminal, sources: dict[str, Path], version: str, *, for
     try:
         items = [planner.look_at(name, source) for name, source in sources.items()]
         items += planner.outlived(sources)
+        items += planner.left_over()
         planner.note(version)
     except OSError as fault:
         raise InstallError(f"{fault.filename} cannot be read: {fault.strerror}. Nothing was changed.") from fault
@@ -57,6 +60,7 @@ class _Planner:
     def look_at(self, name: str, source: Path) -> Item:
         """Decide about one file."""
         target, data = self._path(name), source.read_bytes()
+        self._demand_folders(target)
         if same(target, source):
             raise InstallError(f"{target} is a link to the file it would be copied from: there is nothing to install.")
         old = _content(target)
@@ -76,6 +80,13 @@ class _Planner:
         """Files of an older version. They stay, since an EA of the user's may include them."""
         names = sorted(name for name in self._before.files.keys() - sources.keys() if not name.endswith(NEW))
         return [Item(name, "obsolete") for name in names if exists(self._path(name))]
+
+    def left_over(self) -> list[Item]:
+        """Files that an installation needs on its way only, and that one which was killed could not remove."""
+        roots = [self._path(f"{part}/{FOLDER}") for part in PARTS]
+        paths = [path for root in roots for path in sorted(root.rglob("*.tmp")) if SPARE.fullmatch(path.name)]
+        self.steps += [Step(path, None, _content(path)) for path in paths]
+        return [Item(path.relative_to(self._mql5).as_posix(), "removed") for path in paths]
 
     def note(self, version: str) -> None:
         """Bring the manifest up to date, as the last step."""
@@ -117,6 +128,11 @@ class _Planner:
             backup = target.with_name(f"{target.name}{BACKUP}{number}")
         self.steps.append(Step(backup, old, None))
         return backup
+
+    def _demand_folders(self, target: Path) -> None:
+        for folder in target.parents:
+            if folder.is_relative_to(self._mql5) and exists(folder) and not is_folder(folder):
+                raise InstallError(f"{folder} is a file where a folder must go: move it away. Nothing was changed.")
 
     def _path(self, name: str) -> Path:
         return descend(self._mql5, name.split("/"))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from bridge.errors import ConfigError
 from bridge.install_ea.names import child, children, exists, is_folder, same
-from bridge.install_ea.places import Place, place_around
+from bridge.install_ea.places import Place, has_drive, looked_in, place_around, place_at
 
 _ID = re.compile(r"[0-9A-Fa-f]{32}")
 _PROGRAM, _MQL5, _ORIGIN = "terminal64.exe", "MQL5", "origin.txt"
@@ -46,12 +46,12 @@ def find_terminals(looked_at: list[Place]) -> list[Terminal]:
 
 
 def named_terminal(given: Path, looked_at: list[Place]) -> Terminal:
-    """The terminal that a path names: terminal64.exe, its folder, a data folder, or an MQL5 folder.
+    """The terminal that a path names: terminal64.exe, its folder, a data folder, an MQL5 folder, or a Wine prefix.
 
     An installation whose data are elsewhere means those; its MQL5 folder itself is taken as it is. Raises ConfigError.
     """
     # A shell on Windows reads the end of "C:\folder\" as a quotation mark.
-    path = Path(str(given).rstrip('"')).expanduser().absolute()
+    path = _local(str(given).rstrip('"'), looked_at)
     if path.name.casefold() == _PROGRAM and not is_folder(path):
         path = path.parent
     if not is_folder(path):
@@ -59,6 +59,8 @@ def named_terminal(given: Path, looked_at: list[Place]) -> Terminal:
     if path.name.casefold() == _MQL5.casefold():
         return Terminal(path, _origin(path.parent), exists(child(path.parent, _PROGRAM)))
     program = exists(child(path, _PROGRAM))
+    if not program and (prefix := place_at(path)) is not None:
+        return _only(find_terminals([prefix]), path)
     if program:
         wine = place_around(path)
         owners = _data_of(path, wine or looked_at)
@@ -73,6 +75,29 @@ def named_terminal(given: Path, looked_at: list[Place]) -> Terminal:
     if program:
         raise ConfigError(f"{path} has no data folder yet; start that terminal once, and run this again.")
     raise ConfigError(f"{path} holds neither {_PROGRAM} nor an {_MQL5} folder; File > Open Data Folder shows the one.")
+
+
+def _local(text: str, looked_at: list[Place]) -> Path:
+    """The path that is meant, where a Wine prefix has it by Windows' name too."""
+    wine = [place for place in looked_at if place.prefix is not None]
+    if not (wine and has_drive(text)):
+        return Path(text).expanduser().absolute()
+    found = [path for place in wine if exists(path := place.local(text))]
+    if not found:
+        raise ConfigError(f"{text} is not there; looked in {looked_in(wine)}. Set WINEPREFIX, or name the Linux path.")
+    if len(found) > 1 and not all(same(found[0], other) for other in found):
+        listed = ", ".join(map(str, found))
+        raise ConfigError(f"{text} is in several Wine prefixes: name one of {listed}.")
+    return found[0].absolute()
+
+
+def _only(found: list[Terminal], prefix: Path) -> Terminal:
+    if not found:
+        raise ConfigError(f"{prefix} is of a Wine prefix that has no terminal yet; start the terminal there once.")
+    if len(found) > 1:
+        listed = ", ".join(str(each.folder) for each in found)
+        raise ConfigError(f"{prefix} is of a Wine prefix with several terminals: name one of {listed}.")
+    return found[0]
 
 
 def _data_of(installation: Path, looked_at: list[Place]) -> list[Terminal]:

@@ -1,6 +1,7 @@
 """Writing many files: all of them, or none."""
 
 import os
+import re
 import secrets
 import shutil
 from contextlib import suppress
@@ -8,6 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bridge.install_ea.faults import InstallError
+
+SPARE = re.compile(r"\.lotbridge-[0-9a-f]{12}\.tmp")
+"""Names of the files that are needed on the way only: a later installation removes them."""
 
 
 class Step(NamedTuple):
@@ -126,7 +130,11 @@ class _Writer:
         if each.old is None:
             return f"{each.step.path} is new ({why})"
         self._spare.remove(each.old)
-        return f"the old {each.step.path} is {each.old} ({why})"
+        # Under a name that no later installation takes for a leftover.
+        kept = each.old.with_name(each.old.name.replace("-", "-kept-"))
+        with suppress(OSError):
+            each.old.replace(kept)
+        return f"the old {each.step.path} is {kept if kept.exists() else each.old} ({why})"
 
     def _make_folder(self, folder: Path) -> None:
         if folder.is_dir():

@@ -57,32 +57,29 @@ def find_bars(folder: Path) -> list[BarsFile]:
     ]
 
 
-def recorded_bars(
-    ticks: Ticks, timeframe: str, files: list[BarsFile], notes: list[str] | None = None
-) -> BarSeries | None:
+def recorded_bars(ticks: Ticks, timeframe: str, files: list[BarsFile], notes: list[str]) -> BarSeries | None:
     """Bars of the ticks' source that reach back to the first tick and open by the last; None without any.
 
     Those of the timeframe itself are kept as they are. Finer ones are put together where each lies within one of UTC's
     (from midnight on). Another source's bars are never mixed in: its days may begin at another hour, and nothing in the
     file says so. `notes` gets what was done with bars that open at other times than UTC's, and what was left out.
     """
-    told = [] if notes is None else notes
     length = TIMEFRAME_MS[timeframe]
     own = [file for file in files if file.source == ticks.source and file.symbol in (None, ticks.symbol)]
     usable = [file for file in own if length % TIMEFRAME_MS[file.timeframe] == 0]
     for name in sorted({file.timeframe for file in usable}, key=lambda name: -TIMEFRAME_MS[name]):
-        recorded = _read_all([file for file in usable if file.timeframe == name], ticks, told)
+        recorded = _read_all([file for file in usable if file.timeframe == name], ticks, notes)
         if recorded is None:
             continue
         whose = f"{ticks.symbol}: {name} bars of {ticks.source}"
         if name == timeframe:
             if recorded.time_ms[0] <= ticks.first_ms:
-                _tell_openings(recorded, whose, told)
+                _tell_openings(recorded, whose, notes)
                 return recorded
         elif recorded.time_ms[0] <= ticks.first_ms - ticks.first_ms % length:
             if (recorded.time_ms % length <= length - TIMEFRAME_MS[name]).all():
                 return group_bars(timeframe, recorded.time_ms - recorded.time_ms % length, recorded)
-            _tell(told, f"{whose} were not put together into {timeframe}: some reach over the end of UTC's")
+            _tell(notes, f"{whose} were not put together into {timeframe}: some reach over the end of UTC's")
     return None
 
 

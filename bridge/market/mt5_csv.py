@@ -56,7 +56,7 @@ class Export(NamedTuple):
 
 def exports(folder: Path) -> list[Export]:
     """The exported files of a folder, by name; other CSV files and timeframes of no use are not looked at."""
-    found = ((_NAME.fullmatch(path.name), path) for path in sorted(folder.iterdir()))
+    found = ((_NAME.fullmatch(path.name), path) for path in sorted(folder.glob("*")))
     named = [
         Export(match["symbol"], _TIMEFRAMES.get(match["timeframe"], match["timeframe"]), path)
         for match, path in found

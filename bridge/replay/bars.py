@@ -47,7 +47,8 @@ class BarStore:
         hours, places = np.unique(time_ms // _HOUR_MS, return_inverse=True)
         walls = np.array([self._zone.wall_ms(int(hour) * _HOUR_MS) for hour in hours]) - hours * _HOUR_MS
         wall_ms = time_ms + walls[places]
-        return np.asarray(wall_ms - wall_ms % length - walls[places])
+        # Back by the clock of the opening, which may have changed since.
+        return self._zone.utc_ms(wall_ms - wall_ms % length)
 
     def closes(self, timeframe: str) -> NDArray[np.int64]:
         """When the bars of the span at hand close, UTC ms, ascending, of all symbols together."""

@@ -146,8 +146,9 @@ def _open_files(folder: Path, symbols: Sequence[str] | None) -> TickSource:
     notes: list[str] = []
     table = read_spec_table(folder)
     found = find_ticks(folder, symbols, notes)
-    notes.extend(f"{files.symbol}: left out, no row in symbol_specs" for files in found if files.symbol not in table)
     feeds = [_Feed(files.symbol, files.source, open_in_order(files.paths)) for files in found if files.symbol in table]
+    notes.extend(note for feed in feeds for file in feed.files for note in file.notes)
+    notes.extend(f"{files.symbol}: left out, no row in symbol_specs" for files in found if files.symbol not in table)
     group = largest_overlap(feeds, notes)
     quotes = {feed.symbol: (feed.first.bid, feed.first.ask) for feed in group}
     bars_files = find_bars(folder)
@@ -179,7 +180,7 @@ def _bars(feed: _Feed, files: list[BarsFile], notes: list[str]) -> dict[str, Bar
     ticks = Ticks(feed.symbol, feed.source, feed.first_ms, feed.last_ms)
     bars = {}
     for timeframe in TIMEFRAMES:
-        recorded = recorded_bars(ticks, timeframe, files)
+        recorded = recorded_bars(ticks, timeframe, files, notes)
         if recorded is None:
             notes.append(f"{feed.symbol}: no {timeframe} bars of {feed.source} reach its ticks; built from the ticks")
         else:

@@ -217,6 +217,12 @@ def test_an_address_that_is_none_is_a_client_error(address: str) -> None:
         client.ping()
 
 
+@pytest.mark.parametrize("address", ["tcp:// 127.0.0.1:5797", "tcp://127.0.0.1:5797 ", "tcp://127.0.0.1: 5797"])
+def test_an_address_with_a_blank_is_called_wrong_and_no_daemon_is_waited_for(address: str) -> None:
+    with Client(address, **QUICK) as client, pytest.raises(ClientError, match="is no address: it holds a blank"):
+        client.ping()
+
+
 # Against the daemon --------------------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zmq.auth
 
 from bridge.cli import doctor_mt5
 from tests.builders import NOW_MS, make_broker, make_symbol
@@ -151,6 +152,33 @@ def test_daemon_that_does_not_run_is_told(run: Run, tmp_path: Path) -> None:
     assert code == 1
     assert found["daemon"]["state"] == "failed"
     assert "lotbridge serve" in found["daemon"]["remedy"]
+
+
+def test_suggested_command_can_be_typed_where_the_folder_has_a_blank(run: Run, tmp_path: Path) -> None:
+    parent = tmp_path / "my folder"
+    parent.mkdir()
+    folder = write_folder(parent)
+    swap(folder, "bridge.toml", "127.0.0.1:5757", "127.0.0.1:1")
+    _, found = findings(run, folder)
+    assert found["daemon"]["remedy"].endswith(f'lotbridge serve --config "{folder}"')
+
+
+def test_key_that_is_not_there_or_not_needed_is_told(run: Run, tmp_path: Path) -> None:
+    folder, key = write_folder(tmp_path), tmp_path / "none.key_secret"
+
+    def finding() -> dict[str, Any]:
+        (found,) = json.loads(run("doctor", "--config", folder, "--key", key, "--json").out)["accounts"][0]["findings"]
+        return dict(found)
+
+    assert 'No key is needed: [auth] mechanism is "null"' in finding()["text"]
+    assert "serve" not in finding()["remedy"]
+    run("keys", folder, "server")
+    swap(folder, "bridge.toml", 'mechanism = "null"', 'mechanism = "curve"')
+    swap(folder, "bridge.toml", "# secret_key_file", "secret_key_file")
+    with (folder / "bridge.toml").open("a", encoding="utf-8") as file:
+        public = zmq.auth.load_certificate(folder / "server.key")[0].decode()
+        file.write(f"\n[[auth.users]]\nname = 'ea'\npublic_key = '{public}'\naccounts = [1000001]\n")
+    assert f"The key file {key} is not there" in finding()["text"]
 
 
 def test_daemon_that_nobody_feeds_is_told(run: Run, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 import importlib
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -142,6 +144,58 @@ def test_unchanged_files_are_upgraded_even_if_an_editor_rewrote_the_line_ends(
     upgrade(shipped)
     assert states(run) == dict.fromkeys(NAMES, "upgraded")
     assert (data / "MQL5" / JSON).read_text() == f"// {JSON}, version 2\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_file_saved_as_utf_16_is_not_changed_by_that(run: Run, data: Path, shipped: Path, encoding: str) -> None:
+    run("install-ea")
+    bom = "" if encoding == "utf-16" else "\ufeff"
+    (data / "MQL5" / JSON).write_bytes(f"{bom}// {JSON}, version 1\r\n".encode(encoding))
+    assert states(run)[JSON] == "unchanged"
+    (data / "MQL5" / JSON).write_bytes(f"{bom}// mine\r\n".encode(encoding))
+    assert states(run)[JSON] == "kept"
+    (data / "MQL5" / JSON).write_bytes(b"\xff\xfeodd")
+    assert states(run)[JSON] == "kept"
+
+
+def test_second_run_says_that_all_is_up_to_date_and_the_clicks_in_short(run: Run, data: Path, shipped: Path) -> None:
+    assert "up to date" not in run("install-ea").out
+    text = " ".join(run("install-ea").out.split())
+    assert "are there and up to date." in text
+    assert "compile with F7" in text
+    assert "What remains" not in text
+    put(data / "MQL5" / JSON, "mine")
+    assert "up to date" not in run("install-ea").out
+
+
+def test_leftovers_of_an_installation_that_was_killed_are_removed_and_nothing_else(
+    run: Run, data: Path, shipped: Path
+) -> None:
+    run("install-ea")
+    mine = data / "MQL5/Experts/LotBridge/.lotbridge-kept-0123456789ab.tmp"
+    put(mine, "what an earlier run has told to be the user's")
+    before = contents(data)
+    for folder in ("Include/LotBridge", "Experts/LotBridge", "Scripts/LotBridge/Deep"):
+        put(data / "MQL5" / folder / ".lotbridge-0123456789ab.tmp", "half a file")
+    outcome = run("install-ea")
+    assert outcome.code == 0
+    assert "Removed: 3 files" in outcome.out
+    assert contents(data) == before
+
+
+def test_process_that_is_killed_leaves_nothing_that_the_next_run_does_not_remove(
+    run: Run, data: Path, shipped: Path, tmp_path: Path
+) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from bridge.install_ea.transaction import Step, carry_out\n"
+        "Path.replace = lambda *_: os._exit(9)\n"
+        "carry_out([Step(Path(name), b'new', None) for name in sys.argv[1:]])"
+    )
+    names = [str(data / "MQL5" / name) for name in NAMES]
+    assert subprocess.run([sys.executable, "-c", code, *names], check=False).returncode == 9
+    assert sum(name.endswith(".tmp") for name in contents(data)) == 3
+    assert run("install-ea").code == 0
+    assert contents(data / "MQL5").keys() == {*NAMES, f"Include/LotBridge/{MANIFEST}"}
 
 
 def test_changed_file_is_kept_and_the_new_one_put_beside(run: Run, data: Path, shipped: Path) -> None:
@@ -341,6 +395,14 @@ def test_folder_that_takes_no_files_is_said(run: Run, data: Path, shipped: Path)
     assert outcome.code == 1
     assert "Nothing was changed." in outcome.err
     assert contents(data / "MQL5").keys() == {"Experts"}
+    assert "Experts is a file where a folder must go: move it away." in " ".join(outcome.err.split())
+
+
+def test_file_in_the_place_of_our_folder_is_said(run: Run, data: Path, shipped: Path) -> None:
+    put(data / "MQL5" / "Include" / "LotBridge", "")
+    outcome = run("install-ea")
+    assert outcome.code == 1
+    assert "LotBridge is a file where a folder must go: move it away. Nothing" in " ".join(outcome.err.split())
 
 
 def test_folder_in_the_place_of_a_file_is_said(run: Run, data: Path, shipped: Path) -> None:
@@ -370,6 +432,24 @@ def test_no_terminal_is_said(run: Run, home: Path, shipped: Path) -> None:
     assert "No MetaTrader 5 terminal was found" in outcome.err
     reply = json.loads(run("install-ea", "--json").out)
     assert (reply["ok"], reply["terminals"]) == (False, [])
+    assert str(home / ".wine") in reply["problem"]
+    assert f"{home / '.mt5'} (which is not there)" in reply["problem"]
+
+
+def test_prefix_of_the_environment_that_is_not_there_is_said(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    environment = {"WINEPREFIX": str(tmp_path / "none")}
+    monkeypatch.setattr(COMMAND, "places", lambda *_: places("linux", environment, home))
+    monkeypatch.setattr(COMMAND.sys, "platform", "linux")
+    monkeypatch.setenv("WINEPREFIX", str(tmp_path / "none"))
+    problem = json.loads(run("install-ea", "--json").out)["problem"]
+    assert f"{tmp_path / 'none'} (which is not there) (from WINEPREFIX)" in problem
+
+
+def test_help_says_where_it_looks(run: Run) -> None:
+    text = " ".join(run("install-ea", "--help").out.split())
+    assert all(each in text for each in ("WINEPREFIX", "~/.wine", "~/.mt5", "%APPDATA%"))
 
 
 def test_several_terminals_are_listed_and_one_is_to_be_named(run: Run, drive: Path, data: Path, shipped: Path) -> None:
@@ -473,6 +553,41 @@ def test_mql5_folder_is_taken_as_it_is(home: Path, drive: Path, data: Path) -> N
     program = drive / "Program Files" / "MetaTrader 5"
     found = named_terminal(program / "MQL5", places("linux", {}, home))
     assert (found.folder, found.portable) == (program, True)
+
+
+@pytest.mark.parametrize(
+    "given", ["C:\\Program Files\\MetaTrader 5", "c:/program files/METATRADER 5/terminal64.exe", 'C:\\Program Files\\"']
+)
+def test_windows_own_name_is_followed_into_the_prefix(home: Path, drive: Path, data: Path, given: str) -> None:
+    looked_at = places("linux", {}, home)
+    if given.endswith('"'):
+        with pytest.raises(ConfigError, match="holds neither"):
+            named_terminal(Path(given), looked_at)
+    else:
+        assert named_terminal(Path(given), looked_at).folder == data
+
+
+def test_windows_own_name_that_no_prefix_has_or_several_is_said(home: Path, drive: Path, data: Path) -> None:
+    looked_at = places("linux", {}, home)
+    with pytest.raises(ConfigError, match=r"Program Files.Nothing is not there; looked in .*\.wine, .*\.mt5"):
+        named_terminal(Path("C:\\Program Files\\Nothing"), looked_at)
+    installation(home / ".mt5" / "drive_c" / "Program Files" / "MetaTrader 5")
+    with pytest.raises(ConfigError, match="is in several Wine prefixes: name one of"):
+        named_terminal(Path("C:\\Program Files\\MetaTrader 5"), looked_at)
+
+
+def test_prefix_itself_means_its_one_terminal(home: Path, drive: Path, data: Path) -> None:
+    looked_at = places("linux", {}, home)
+    assert named_terminal(drive.parent, looked_at).folder == data
+    assert named_terminal(drive, looked_at).folder == data
+    data_folder(roaming(drive), TWO, None)
+    with pytest.raises(ConfigError, match="with several terminals: name one of"):
+        named_terminal(drive.parent, looked_at)
+
+
+def test_prefix_without_a_terminal_is_said(home: Path, drive: Path) -> None:
+    with pytest.raises(ConfigError, match="has no terminal yet"):
+        named_terminal(drive.parent, places("linux", {}, home))
 
 
 def test_portable_terminal_anywhere_is_installed_into(run: Run, home: Path, shipped: Path, tmp_path: Path) -> None:

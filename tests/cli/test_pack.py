@@ -68,6 +68,16 @@ def test_exported_text_is_packed_in_utc_with_its_bars(run, folder, tmp_path):
     assert not list((tmp_path / "out").glob("EURUSD_2024*"))
 
 
+def test_rows_of_exported_text_that_are_left_out_are_told(run, folder, tmp_path):
+    (folder / "broker_zone.txt").write_text("+02:00")
+    ticks = ["<DATE>\t<TIME>\t<BID>\t<ASK>", "2024.03.04\t02:00:00.000\t1.1\t1.2", "2024.03.04\t02:00:01.000\t1.3\t"]
+    (folder / "GBPUSD_202403040000_202403050000.csv").write_text("\n".join(ticks))
+    outcome = run("pack", str(folder), str(tmp_path / "out"))
+    assert outcome.code == 0
+    told = " ".join((outcome.out + outcome.err).split())
+    assert "GBPUSD_202403040000_202403050000.csv: 1 rows left out, the bid was above the ask" in told
+
+
 def test_files_of_one_symbol_become_one(run, folder, tmp_path):
     later = columns()
     later["time_msc"] = later["time_msc"] + 30 * 24 * HOUR

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,8 @@ def test_recording_plays_and_holds_what_the_broker_had(run: Run, fake: FakeTermi
     outcome = run(*told(mt5_folder(tmp_path, fake), target))
     assert outcome.code == 0, outcome.err
     assert "10 ticks, 10 new, in progress (1 of 2)" in outcome.err
+    assert outcome.err.splitlines()[0] == "Attaching to the terminal ..."
+    assert "Watching for live ticks" in outcome.err.splitlines()[1]
     assert 'terminal = "recorded"' in outcome.out
 
     market = read_folder(target)
@@ -308,7 +311,9 @@ def test_run_broken_off_between_two_days_goes_on(
         return ask(self, question, answer)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Dialogue, "ask", interrupted)
-    assert run(*arguments(folder, target, "--zone", "+02:00")).code == 130
+    stopped = run(*arguments(folder, target, "--zone", "+02:00"))
+    assert stopped.code == 130
+    assert stopped.err.splitlines()[-1] == "Stopped; run the same command again to go on."
     assert len(list(target.glob("ticks_*.parquet"))) == 1
     assert not list(target.glob(".*.tmp"))
     monkeypatch.setattr(Dialogue, "ask", ask)
@@ -337,6 +342,26 @@ def test_wrong_option_is_told(run: Run, fake: FakeTerminal, tmp_path: Path, more
     outcome = run("record", tmp_path / "r", "--config", mt5_folder(tmp_path, fake), "--symbol", "EURUSD", *more)
     assert outcome.code == 2
     assert word in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--from", DAYS[1], "--to", DAYS[0]), f"{DAYS[0]} is before --from, which is {DAYS[1]}"),
+        (("--to", "2020-01-01"), "2020-01-01 is before --from, which is seven days ago"),
+        (("--from", "2190-01-01"), "2190-01-01 has not begun yet, by UTC"),
+        (("--from", DAYS[0], "--to", "2190-01-01"), "2190-01-01 has not begun yet, by UTC"),
+    ],
+)
+def test_days_that_cannot_be_are_told_before_the_terminal_is_touched(
+    run: Run, fake: FakeTerminal, tmp_path: Path, more: tuple[str, ...], words: str
+) -> None:
+    outcome = run("record", tmp_path / "r", "--config", mt5_folder(tmp_path, fake), "--symbol", "EURUSD", *more)
+    assert outcome.code == 2
+    told_of = " ".join(re.sub(r"[^\w.,-]+", " ", outcome.err).split())
+    assert words in told_of
+    assert not fake.calls
+    assert not (tmp_path / "r").exists()
 
 
 def test_two_recorders_of_one_folder_do_not_mix(run: Run, fake: FakeTerminal, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import zmq.auth
 
 from bridge.cli import app
 from bridge.market.store import load
-from bridge.protocol.codes import CODES
+from bridge.protocol.codes import CLIENT_CODES, CODES
 from tests.cli.conftest import Run
 
 
@@ -29,11 +29,12 @@ def test_every_command_has_a_help(run: Run) -> None:
 
 
 def test_codes_lists_every_code(run: Run) -> None:
-    """As a table and as JSON."""
+    """As a table and as JSON; the EA's own apart."""
     shown = run("codes").out
-    listed = {row["code"]: row["remedy"] for row in json.loads(run("codes", "--json").out)}
-    assert listed == CODES
-    assert all(code in shown for code in CODES)
+    rows = json.loads(run("codes", "--json").out)
+    assert {row["code"]: row["remedy"] for row in rows if row["status"] != "client"} == CODES
+    assert {row["code"]: row["remedy"] for row in rows if row["status"] == "client"} == CLIENT_CODES
+    assert all(code in shown for code in [*CODES, *CLIENT_CODES])
     assert max(map(len, shown.splitlines())) <= 80
 
 

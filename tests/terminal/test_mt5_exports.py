@@ -51,6 +51,42 @@ def test_exported_ticks_and_bars_play_in_utc(tmp_path: Path) -> None:
     assert symbol.bars["H1"].open.tolist()[:2] == [1.1, 1.15]
 
 
+def test_rows_that_are_left_out_are_told(tmp_path: Path) -> None:
+    export(tmp_path)
+    more = "2026.03.04\t12:00:03.000\t1.20000\t\t\t\t2\n2026.03.04\t12:00:04.000\t0\t\t\t\t2\n"
+    path = tmp_path / "EURUSD_202603041200_202603041201.csv"
+    path.write_text(TICKS + more, encoding="utf-8")
+    market = read_folder(tmp_path)
+    assert len(market.symbols["EURUSD"].ticks.bid) == 3
+    assert f"{path.name}: 2 rows left out, bid or ask was not known yet, or 0" in market.notes
+    assert f"{path.name}: 1 rows left out, the bid was above the ask" in market.notes
+
+
+def test_two_exports_of_one_time_say_what_to_do(tmp_path: Path) -> None:
+    export(tmp_path)
+    (tmp_path / "EURUSD_202603041200_202603041202.csv").write_text(TICKS, encoding="utf-8")
+    with pytest.raises(MarketError, match=r"1202\.csv, row 0: .*which is EURUSD_202603041200_202603041201\.csv"):
+        read_folder(tmp_path)
+    with pytest.raises(MarketError, match="delete one of the two, or export one again"):
+        read_folder(tmp_path)
+
+
+def test_suffix_may_be_in_capitals(tmp_path: Path) -> None:
+    export(tmp_path)
+    for path in tmp_path.glob("EURUSD_*.csv"):
+        path.rename(path.with_suffix(".CSV"))
+    assert len(read_folder(tmp_path).symbols["EURUSD"].bars["H1"]) == 3
+
+
+def test_broker_clock_is_read_in_any_encoding(tmp_path: Path) -> None:
+    export(tmp_path)
+    (tmp_path / "broker_zone.txt").write_bytes("new-york-close\r\n".encode("utf-16"))
+    assert read_folder(tmp_path).start_ms == at("2026-03-04 10:00:00") + 250
+    (tmp_path / "broker_zone.txt").write_bytes(b"\xff+02:00")
+    with pytest.raises(MarketError, match="is not plain text; write it anew, in UTF-8"):
+        read_folder(tmp_path)
+
+
 def test_daily_export_has_no_time(tmp_path: Path) -> None:
     export(tmp_path, zone="UTC")
     (tmp_path / "EURUSD_Daily_202603030000_202603030000.csv").write_text(DAILY, encoding="utf-8")
@@ -74,11 +110,21 @@ def test_broker_clock_is_never_guessed(tmp_path: Path) -> None:
     ("text", "what"),
     [
         ("<DATE>\t<TIME>\t<BID>\n", "lacks the column <ASK>"),
-        (TICKS.replace("1.10002", "one"), "line 4: could not"),
-        (TICKS.replace("1.10002", "1,10002"), "line 4: could not"),
+        (TICKS.replace("\t", ";"), "has the separator ; and MetaTrader writes tabs"),
+        (TICKS.replace("1.10002", "one"), "line 4: 'one' is no price"),
+        (TICKS.replace("1.10002", "1,10002"), "line 4: '1,10002' has a decimal comma"),
+        (TICKS.replace("1.10002", "1_1.5"), "line 4: '1_1.5' is no price"),
+        (TICKS.replace("1.10002", "\u0661.\u0661"), "line 4: .* is no price"),
+        (TICKS.replace("1.10002", "nan"), "line 4: 'nan' is no price"),
+        (TICKS.replace("1.10002", "inf"), "line 4: 'inf' is no price"),
+        (TICKS.replace("1.10002", "-1.1"), "line 4: '-1.1' is no price"),
+        (TICKS.replace("1.10002", "1."), "line 4: '1.' is no price"),
+        (TICKS.replace("2026.03.04\t12:00:01", "2026.03.0\u0664\t12:00:01"), "line 4: .* is no day"),
         (TICKS.replace("2026.03.04\t12:00:01.000", "2026.03\t12:00:01.000"), "line 4: '2026.03' is no day"),
         (TICKS.replace("12:00:01.000", "1201"), "line 4: '1201' is no time"),
-        (TICKS + "2026.03.04\t12:00:03.5", "line 6 ends early"),
+        (TICKS + "2026.03.04\t12:00:03.5", "line 6 has 2 cells, and the header 7 .it was cut"),
+        (TICKS + "2026.03.04\t12:00:03.500\t1.09\t1.1", "line 6 has 4 cells, and the header 7 .it was cut"),
+        (TICKS.replace("\t", ",").replace("1.1", "1,1"), "line 2 has 8 cells, and the header 7 .a decimal comma"),
     ],
 )
 def test_export_that_cannot_be_read_names_the_place(tmp_path: Path, text: str, what: str) -> None:
