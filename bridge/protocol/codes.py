@@ -21,3 +21,10 @@ ERROR_CODES: dict[str, str] = {
 """The request itself is at fault, or the daemon cannot answer."""
 
 CODES: dict[str, str] = {**ERROR_CODES, **REJECT_CODES}
+
+CLIENT_CODES: dict[str, str] = {
+    "no_answer": "Start the daemon and compare the address. The script Doctor on a chart says what is in the way.",
+    "bad_reply": "Bring the EA's files and the daemon to the same version (lotbridge install-ea), and compile them.",
+    "bad_request": "Correct the value that the message names, such as a stop that is no number.",
+}
+"""What the MQL5 client says by itself where there is no usable reply: 0 lots, too. No reply carries these."""

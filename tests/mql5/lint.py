@@ -261,6 +261,8 @@ class Lint:
 
     def _call(self, node: Node) -> None:
         function = node.child_by_field_name("function")
+        if function is not None and function.type == "field_expression":
+            self._method(function)
         if function is None or function.type != "identifier":
             return
         name = _source(function)
@@ -268,6 +270,14 @@ class Lint:
             self._note(node, f"an object of {name} without a name: declare a variable")
         elif name not in self._names.functions and name not in _TYPES:
             self._note(node, f"{name} is neither in mql5_names.txt nor declared")
+
+    def _method(self, function: Node) -> None:
+        """The shim's texts and arrays have methods for the tests, which MQL5 has not."""
+        method = function.child_by_field_name("field")
+        if method is None or method.type != "field_identifier":
+            return
+        if _source(method) not in self._names.functions - mql5_names():
+            self._note(function, f"no class of the sources has a method {_source(method)}")
 
     def _choice(self, node: Node) -> None:
         if node.child_by_field_name("consequence") is None:

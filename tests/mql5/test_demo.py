@@ -64,7 +64,7 @@ def lives(terminal: Driver, hours: int, start: int = 1) -> int:
 
 def test_the_demo_trades_with_the_daemons_lots(terminal: Driver, bare: Rig, daemon: Running) -> None:
     begun = terminal.do("init", address=daemon.address)
-    assert begun == {"result": 0, "timer_ms": 1_000, "elapsed_us": 0}
+    assert begun == {"result": 0, "timer_ms": 1_000, "printed": "", "elapsed_us": 0}
     assert lives(terminal, HOURS) >= 1
     book = terminal.do("timer")
     assert book["sent"] >= 4
@@ -89,6 +89,35 @@ def test_without_a_daemon_the_demo_does_not_trade(terminal: Driver) -> None:
     assert terminal.do("init", address="tcp://127.0.0.1:1")["result"] == 0
     assert lives(terminal, 40) == 0
     assert "no trade" in terminal.do("timer")["printed"] or terminal.do("timer")["sent"] == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "name", "wanted"),
+    [
+        ({"deadline_ms": 49}, "Deadline of a question, ms", "is 49. It must be 50 to 10000"),
+        ({"deadline_ms": 10_001}, "Deadline of a question, ms", "50 to 10000"),
+        ({"deviation": -1}, "Deviation of a market order, points", "is -1. It must be 0 to"),
+        ({"fast": 0}, "Bars of the fast average", "is 0. It must be 1 to"),
+        ({"fast": 8, "slow": 8}, "Bars of the slow average", "is 8. It must be 9 to"),
+        ({"fast": 9, "slow": 8}, "Bars of the slow average", "is 8. It must be 10 to"),
+        ({"slow": 2_147_483_647}, "Bars of the slow average", "It must be 4 to 10000"),
+        ({"atr_bars": 0}, "Bars of the ATR", "is 0. It must be 1 to"),
+        ({"stop_atrs": 0.0}, "Stop, ATRs", "is 0.00. It must be above 0"),
+        ({"reward": -1.0}, "Target over stop", "is -1.00. It must be above 0"),
+        ({"bars": "H1,H2"}, "Bars to feed", "is 'H1,H2'. It must be some of M1,"),
+        ({"bars": "H1,"}, "Bars to feed", "is 'H1,'. It must be some of M1,"),
+        ({"user": "u" * 256}, "User", "is 256 bytes long. It must be 255 bytes at most"),
+        ({"password": "p" * 300}, "Password", "is 300 bytes long. It must be 255 bytes at most"),
+    ],
+)
+def test_a_wrong_input_is_named_with_what_it_must_be(
+    terminal: Driver, wrong: dict[str, Any], name: str, wanted: str
+) -> None:
+    begun = terminal.do("init", address="tcp://127.0.0.1:1", **wrong)
+    assert begun["result"] != 0
+    assert f"the input '{name}' is " in begun["printed"]
+    assert wanted in begun["printed"]
+    assert "ppp" not in begun["printed"], "a password is no one's business"
 
 
 def test_in_the_tester_sizes_are_local_only_when_asked_for(terminal: Driver) -> None:

@@ -1,5 +1,6 @@
 """Orders against a broker that does what the test says, and the real daemon's ledger afterwards."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ import pytest
 from tests.bridge.builders import Rig
 from tests.bridge.sockets import Running, serving
 from tests.builders import LOGIN, NOW_MS
+from tests.docs import frames
 from tests.mql5.conftest import Program
 from tests.mql5.driver import Driver
+from tests.mql5.peers import Talk, frame, playing
 from tests.mql5.test_feed import DEADLINE_MS, QUESTION
 
 DONE, PARTIAL, PLACED, REQUOTE, CHANGED, OFF = 10009, 10010, 10008, 10004, 10020, 10021
@@ -229,3 +232,38 @@ def test_a_report_without_an_answer_is_said_again(program: Program, bare: Rig) -
             terminal.do("pass", ms=10_000)
             assert terminal.do("timer")["waiting"] == 0
             assert shown(terminal, bare) == (0, True)
+
+
+# A peer that lies ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lie", "sent"),
+    [
+        ({}, 1),
+        ({"lots": 5.0}, 0),
+        ({"stop_loss": 1.05}, 0),
+        ({"stop_loss": 1.099}, 0),
+        ({"take_profit": 1.2}, 0),
+        ({"reservation": None}, 0),
+    ],
+)
+def test_what_was_not_asked_for_is_not_sent(program: Program, lie: dict[str, Any], sent: int) -> None:
+    """Whoever answers: lots within the request's own ceiling, and its stop and target."""
+    honest = {**frames.made()["size-reply"], "lots": 0.1, "stop_loss": 1.095, "take_profit": 1.11}
+
+    def play(talk: Talk, _number: int) -> None:
+        talk.greet()
+        while True:
+            request = talk.request()
+            reply = {**honest, **lie, "type": request["type"], "id": request["id"]}
+            talk.send(frame(json.dumps(reply).encode()))
+
+    with playing(play) as peer, Driver(program("terminal")) as terminal:
+        terminal.do("begin", login=LOGIN, now_ms=NOW_MS)
+        terminal.do("quote", bid=1.1)
+        terminal.do("connect", address=peer.address, deadline_ms=DEADLINE_MS)
+        question = {"symbol": "EURUSD", "side": "buy", "stop_loss": 1.095, "take_profit": 1.11}
+        terminal.do("ask", **question, magic=7, max_lots=0.1)
+        done = terminal.do("open")
+        assert (done["done"], done["sent"]) == (sent == 1, sent), done["fault"]

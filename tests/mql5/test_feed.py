@@ -1,16 +1,23 @@
 """The MQL5 feed against the real daemon: everything at the start, changes after it, and starting over."""
 
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bridge.protocol.codes import CODES
 from tests.bridge.builders import Rig
 from tests.bridge.sockets import Running, serving
+from tests.bridge.test_auth import PLAIN
 from tests.builders import LOGIN, NOW_MS
+from tests.docs.pages import OPERATIONS, text
+from tests.docs.wire import tables_of
 from tests.mql5.conftest import Program
 from tests.mql5.driver import MARGIN_US, Driver
+from tests.mql5.preprocess import INCLUDES, SOURCES
 
 DEADLINE_MS = 20_000
 QUESTION = {"symbol": "EURUSD", "side": "buy", "stop_loss": 1.0951, "take_profit": 1.1151, "confidence": 75}
@@ -188,7 +195,24 @@ def test_the_terminals_own_switch_stops_sizes(feeder: Driver, bare: Rig) -> None
 def test_the_feeding_expert_feeds_market_watch(terminal: Driver, bare: Rig, daemon: Running) -> None:
     assert terminal.do("feed expert", address=daemon.address)["result"] == 0
     assert bare.status()["equity"] == 100_000.0
-    assert terminal.do("feed expert", address=daemon.address, symbols="EURUSD, NOPE")["result"] != 0
+    refused = terminal.do("feed expert", address=daemon.address, symbols="EURUSD, NOPE")
+    assert refused["result"] != 0
+    assert "'NOPE' cannot be fed: there is no such symbol" in refused["printed"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"deadline_ms": 49}, "'Longest wait of a call, ms' is 49. It must be 50 to 10000"),
+        ({"bars": "H3"}, "'Bars to feed' is 'H3'. It must be some of M1,"),
+        ({"password": "p" * 256}, "'Password' is 256 bytes long. It must be 255 bytes at most"),
+        ({"symbols": ""}, "for Market Watch' is empty. It must be * or a list of symbols"),
+    ],
+)
+def test_a_wrong_input_of_the_feed_is_named(terminal: Driver, wrong: dict[str, Any], said: str) -> None:
+    refused = terminal.do("feed expert", address="tcp://127.0.0.1:1", **wrong)
+    assert refused["result"] != 0
+    assert said in refused["printed"]
 
 
 def test_the_doctor_finds_a_healthy_daemon(feeder: Driver, daemon: Running) -> None:
@@ -196,6 +220,41 @@ def test_the_doctor_finds_a_healthy_daemon(feeder: Driver, daemon: Running) -> N
     printed = feeder.do("doctor", address=daemon.address)["printed"]
     assert "the daemon serves this account" in printed
     assert "PROBLEM" not in printed.replace("PROBLEM  the account may", ""), printed
+
+
+def test_the_doctor_before_anything_feeds_finds_what_the_page_says(terminal: Driver, daemon: Running) -> None:
+    """Step 6 of the installation: the feed comes in step 7, Algo Trading in step 9."""
+    terminal.do("set", what="allowed", value=0)
+    printed = terminal.do("doctor", address=daemon.address)["printed"]
+    problems = [line.removeprefix("PROBLEM").strip() for line in printed.splitlines() if line.startswith("PROBLEM")]
+    page = (SOURCES / "README.md").read_text(encoding="utf-8")
+    step = " ".join(page[page.index("6. Drag") : page.index("7. Drag")].split())
+    expected = re.findall(r'"([^"]+)"', step)
+    assert len(problems) == len(expected) == 3
+    for problem, said in zip(problems, expected, strict=True):
+        assert problem.startswith(said)
+
+
+def test_the_doctor_says_what_lifts_a_halt(feeder: Driver, daemon: Running) -> None:
+    feeder.do("set", what="allowed", value=0)
+    feeder.do("pump")
+    printed = feeder.do("doctor", address=daemon.address)["printed"]
+    assert f"every size would be refused: trading_halted. {CODES['trading_halted']}" in printed
+
+
+@pytest.mark.parametrize("code", sorted(tables_of(text(OPERATIONS))["code"]))
+def test_the_doctor_has_a_remedy_for_every_code_that_halts(code: str) -> None:
+    source = (INCLUDES / "LotBridge" / "Remedies.mqh").read_text(encoding="utf-8")
+    assert f'if(code == "{code}")\n      return "{CODES[code]}";' in source
+
+
+def test_the_doctor_at_a_daemon_that_wants_a_password(feeder: Driver, bare: Rig) -> None:
+    with serving(bare, PLAIN) as running:
+        printed = feeder.do("doctor", address=running.address)["printed"]
+        assert "wants the mechanism PLAIN, this program uses NULL. Enter user and password in the inputs." in printed
+    with serving(bare) as running:
+        printed = feeder.do("doctor", address=running.address, user="ea", password="secret")["printed"]  # noqa: S106
+        assert "this program uses PLAIN. Leave user and password in the inputs empty." in printed
 
 
 def test_the_doctor_names_the_remedies(terminal: Driver) -> None:

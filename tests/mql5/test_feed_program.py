@@ -258,3 +258,18 @@ def test_a_quiet_account_takes_one_message_a_second(feed: Feed) -> None:
     before = len(feed.messages)
     feed.timer(MINUTE // 1_000)
     assert len(feed.messages) == before + MINUTE // 1_000
+
+
+@pytest.mark.parametrize("count", [600, 1_200])
+def test_more_positions_than_a_message_holds_are_said_to_be(feed: Feed, count: int) -> None:
+    """They are told whole or not at all; and the daemon sizes nothing for an account that it does not see."""
+    feed.driver.do("buy", stop_loss=1.09, count=count)
+    feed.start()
+    shown = feed.timer()["comment"]
+    fits = count == 600
+    assert (shown == TOLD) == fits
+    if not fits:
+        assert f"{count} positions and 0 orders are more than one message holds." in shown
+        assert "The account is not fed, and the daemon refuses every size, until there are fewer." in shown
+        assert feed.messages == []
+        assert feed.rig.size()["lots"] == 0

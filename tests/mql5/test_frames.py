@@ -78,6 +78,29 @@ def test_a_reply_with_one_field_missing_or_of_another_type_is_not_read(
 
 
 @pytest.mark.parametrize(
+    ("over", "dry_run", "good"),
+    [
+        ({}, False, True),
+        ({"reservation": None}, False, False),
+        ({"reservation": ""}, False, False),
+        ({"expires_ms": None}, False, False),
+        ({"reservation": None, "expires_ms": None}, False, False),
+        ({"reservation": None, "expires_ms": None}, True, True),
+        ({}, True, False),
+        ({"status": "reject", "lots": 0}, False, False),
+        ({"status": "reject", "lots": 0, "reservation": None}, False, True),
+    ],
+)
+def test_lots_are_reserved_unless_they_were_only_asked_about(
+    driver: Driver, made: dict[str, dict[str, Any]], over: dict[str, Any], *, dry_run: bool, good: bool
+) -> None:
+    said = json.dumps({**made["size-reply"], **over}).encode().hex()
+    read = driver.do("reply", type="size", hex=said, **({"dry_run": True} if dry_run else {}))
+    assert read["done"] == good
+    assert good or (read["lots"], read["code"]) == (0, "bad_reply")
+
+
+@pytest.mark.parametrize(
     "over",
     [{"lots": 0}, {"lots": -1}, {"status": "reject"}, {"status": "error", "code": "internal", "field": None}],
 )

@@ -195,7 +195,7 @@ def test_an_answer_that_is_not_what_was_asked_for_is_0_lots(
         {"take_profit": 1.110004, "asked_target": 1.11},
         {"take_profit": 0.0},
         {"lots": 1.96, "max_risk_pct": 1.0},
-        {"lots": 2.0, "max_risk_pct": 1.0},
+        {"lots": 1.99, "max_risk_pct": 1.0},
         {"lots": 0.5, "max_risk_pct": 1.0, "side": "sell", "stop_loss": 1.1051, "take_profit": 1.09},
     ],
 )

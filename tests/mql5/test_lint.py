@@ -101,6 +101,8 @@ def test_our_sources_are_clean(path: Path) -> None:
         ("void F(const int x) { if(x > 0) return; else Foo(x); }", "Foo is neither"),
         ("bool F(const int x) { return isdigit(x) != 0; }", "isdigit is neither"),
         ("void F() { double x = 0; fabs(x); }", "fabs is neither"),
+        ("void F(const string s) { Print(s.utf8()); }", "a method utf8"),
+        ("void F(const int &a[]) { Print(a.size()); }", "a method size"),
         ("int F() { return errno; }", "errno is neither"),
         ("string F() { return __func__; }", "__func__ is neither"),
         ("int F() { return X_SIZE; }", "X_SIZE is neither"),

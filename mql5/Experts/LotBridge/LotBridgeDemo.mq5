@@ -26,7 +26,8 @@ input double          InpTesterRisk = 0.0;                    // Strategy tester
 LbDemo *demo;
 
 int OnInit() {
-   if(InpDeadlineMs < 50 || InpDeadlineMs > 10000 || InpDeviation < 0)
+   if(!LbInputBetween("Deadline of a question, ms", InpDeadlineMs, 50, 10000)
+      || !LbInputBetween("Deviation of a market order, points", InpDeviation, 0, INT_MAX))
       return INIT_PARAMETERS_INCORRECT;
    demo = new LbDemo(_Symbol, InpMagic, InpFeed,
                      new LbConnection(InpAddress, InpUser, InpPassword, (uint)InpDeadlineMs),

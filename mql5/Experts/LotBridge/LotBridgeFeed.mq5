@@ -16,7 +16,7 @@ input string InpBars       = "H1,D1";                // Bars to feed
 LbFeedProgram *feeder;
 
 int OnInit() {
-   if(InpDeadlineMs < 50 || InpDeadlineMs > 10000)
+   if(!LbInputBetween("Longest wait of a call, ms", InpDeadlineMs, 50, 10000))
       return INIT_PARAMETERS_INCORRECT;
    feeder = new LbFeedProgram(new LbConnection(InpAddress, InpUser, InpPassword, (uint)InpDeadlineMs),
                               (uint)InpDeadlineMs);

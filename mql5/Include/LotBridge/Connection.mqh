@@ -4,6 +4,7 @@
 #define LOTBRIDGE_CONNECTION_MQH
 #property strict
 #include <LotBridge/Client.mqh>
+#include <LotBridge/Inputs.mqh>
 #include <LotBridge/ZmtpTransport.mqh>
 
 class LbConnection {
@@ -16,17 +17,10 @@ private:
    LbClient         *m_asker;
    bool              m_good;
 
-   // ZeroMQ takes 255 bytes of a name or a password.
-   bool Fits(const string text) const {
-      uchar bytes[];
-      StringToCharArray(text, bytes, 0, WHOLE_ARRAY, CP_UTF8);
-      return ArraySize(bytes) <= 256;
-   }
-
 public:
    // User and password for a daemon that asks for them, "" and "" otherwise.
    LbConnection(const string address, const string user, const string password, const uint deadline_ms) : m_good(true) {
-      m_good = Fits(user) && Fits(password);
+      m_good = LbInputCarried("User", user) && LbInputCarried("Password", password);
       if(m_good && (user != "" || password != ""))
          m_wire.SetPlain(user, password);
       m_asker = new LbClient(GetPointer(m_wire), address, AccountInfoInteger(ACCOUNT_LOGIN));
@@ -38,6 +32,7 @@ public:
       delete m_asker;
    }
 
+   // False where user or password cannot be sent; that has been printed.
    bool IsGood() const { return m_good; }
    LbClient *Client() { return m_asker; }
 };

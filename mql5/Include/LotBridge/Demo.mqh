@@ -141,11 +141,18 @@ public:
       delete m_line;
    }
 
-   // False where the inputs make no sense.
+   // False where the inputs make no sense; what is wrong is printed.
    bool Start(const string timeframes) {
       if(!m_signal.IsSound() || !m_line.IsGood())
          return false;
-      return !m_feeding || m_feed.AddSymbol(m_symbol, timeframes);
+      if(!m_feeding)
+         return true;
+      if(!LbInputTimeframes("Bars to feed", timeframes))
+         return false;
+      bool good = m_feed.AddSymbol(m_symbol, timeframes);
+      if(!good)
+         Print("LotBridge: ", m_symbol, " cannot be fed: the terminal does not select it in Market Watch.");
+      return good;
    }
 
    void OnTick() {

@@ -3,8 +3,11 @@
 #ifndef LOTBRIDGE_DEMO_SIGNAL_MQH
 #define LOTBRIDGE_DEMO_SIGNAL_MQH
 #property strict
+#include <LotBridge/Inputs.mqh>
 
 #define LB_SLOPE_BARS 4
+// Of an average: as many as a terminal surely has.
+#define LB_AVERAGE_MOST 10000
 
 class LbDemoSignal {
 private:
@@ -68,8 +71,12 @@ public:
       : m_symbol(symbol), m_timeframe(timeframe), m_fast(fast), m_slow(slow), m_atr_bars(atr_bars),
         m_stop_atrs(stop_atrs), m_reward(reward), m_bar(0), m_way(0), m_atr(0), m_slope(0) {}
 
+   // Whether the inputs make sense; what is wrong is printed.
    bool IsSound() const {
-      return m_fast > 0 && m_slow > m_fast && m_atr_bars > 0 && m_stop_atrs > 0 && m_reward > 0;
+      return LbInputBetween("Bars of the fast average", m_fast, 1, LB_AVERAGE_MOST - 1)
+             && LbInputBetween("Bars of the slow average", m_slow, m_fast + 1, LB_AVERAGE_MOST)
+             && LbInputBetween("Bars of the ATR", m_atr_bars, 1, LB_AVERAGE_MOST)
+             && LbInputAboveZero("Stop, ATRs", m_stop_atrs) && LbInputAboveZero("Target over stop", m_reward);
    }
 
    // True once for every bar that closes with a cross. The bar during which the program started is not judged.

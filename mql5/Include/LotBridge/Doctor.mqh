@@ -4,6 +4,7 @@
 #property strict
 #include <LotBridge/Address.mqh>
 #include <LotBridge/Client.mqh>
+#include <LotBridge/Remedies.mqh>
 #include <LotBridge/ZmtpTransport.mqh>
 
 #define LB_DOCTOR_MS 3000
@@ -67,7 +68,9 @@ private:
             "the daemon answers for account " + IntegerToString(status.account));
       Check(status.known && status.connected, "the account is fed (" + status.source + ")",
             "the account is not fed: attach LotBridgeFeed to one chart, or let the demo EA feed");
-      Check(status.halted == "", "sizes are not halted", "every size would be refused: " + status.halted);
+      Check(status.halted == "", "sizes are not halted",
+            "every size would be refused: " + status.halted + ". "
+            + LbRemedy(status.halted));
    }
 
    void CheckAnswers(LbClient *client) {

@@ -4,6 +4,7 @@
 #define LOTBRIDGE_FEED_BARS_MQH
 #property strict
 #include <LotBridge/Clock.mqh>
+#include <LotBridge/Inputs.mqh>
 #include <LotBridge/JsonWriter.mqh>
 
 #define LB_BARS_DEPTH 1500
@@ -39,6 +40,26 @@ ENUM_TIMEFRAMES LbTimeframe(const string label) {
    if(label == "D1")
       return PERIOD_D1;
    return PERIOD_CURRENT;
+}
+
+// The timeframes of a list such as "H1, D1"; how many.
+int LbTimeframes(const string list, string &labels[]) {
+   int count = StringSplit(list, (ushort)',', labels);
+   for(int i = 0; i < count; i++) {
+      StringTrimLeft(labels[i]);
+      StringTrimRight(labels[i]);
+   }
+   return count;
+}
+
+// Whether the daemon knows all of them; what it does not know is printed.
+bool LbInputTimeframes(const string name, const string list) {
+   string labels[];
+   int count = LbTimeframes(list, labels);
+   for(int i = 0; i < count; i++)
+      if(LbTimeframe(labels[i]) == PERIOD_CURRENT)
+         return LbWrongInput(name, "is '" + list + "'", "some of M1, M5, M15, M30, H1, H4 and D1 with commas between");
+   return true;
 }
 
 class LbFeedBars {

@@ -133,7 +133,11 @@ public:
 
    void StartOver() { m_sent = false; }
 
-   // Of the last look: symbols of everything open or pending.
+   // Of the last look: how much is open and pending, and the symbols of all of it.
+   string Shown() const {
+      return IntegerToString((long)ArraySize(m_positions)) + " positions and "
+             + IntegerToString((long)ArraySize(m_orders)) + " orders";
+   }
    int Symbols() const { return ArraySize(m_symbols); }
    string Symbol(const int at) const { return m_symbols[at]; }
 

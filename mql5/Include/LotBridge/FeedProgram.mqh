@@ -19,6 +19,13 @@ private:
    string        m_watched[];
    ulong         m_watch_at;
 
+   bool AddSymbol(const string name) {
+      bool good = m_feed.AddSymbol(name, m_timeframes);
+      if(!good)
+         Print("LotBridge: '", name, "' cannot be fed: there is no such symbol. Write it as Market Watch does.");
+      return good;
+   }
+
    // Feed what has come into Market Watch.
    bool AddMarketWatch() {
       bool good = true;
@@ -31,22 +38,21 @@ private:
          if(i < known && m_watched[i] == name)
             continue;
          m_watched[i] = name;
-         good = m_feed.AddSymbol(name, m_timeframes) && good;
+         good = AddSymbol(name) && good;
       }
       return good;
    }
 
-   bool AddList(const string symbols, const string timeframes) {
+   bool AddList(const string symbols) {
       string names[];
       int count = StringSplit(symbols, (ushort)',', names);
-      bool good = count > 0;
+      if(count < 1)
+         return LbWrongInput("Symbols with commas between, * for Market Watch", "is empty", "* or a list of symbols");
+      bool good = true;
       for(int i = 0; i < count; i++) {
          StringTrimLeft(names[i]);
          StringTrimRight(names[i]);
-         if(m_feed.AddSymbol(names[i], timeframes))
-            continue;
-         Print("LotBridge: '", names[i], "' with '", timeframes, "' cannot be fed.");
-         good = false;
+         good = AddSymbol(names[i]) && good;
       }
       return good;
    }
@@ -63,13 +69,13 @@ public:
       delete m_line;
    }
 
-   // "*" stands for Market Watch.
+   // "*" stands for Market Watch. False where the inputs make no sense; what is wrong is printed.
    bool Start(const string symbols, const string timeframes) {
-      if(!m_line.IsGood())
+      if(!m_line.IsGood() || !LbInputTimeframes("Bars to feed", timeframes))
          return false;
       m_following = symbols == "*";
       m_timeframes = timeframes;
-      return m_following ? AddMarketWatch() : AddList(symbols, timeframes);
+      return m_following ? AddMarketWatch() : AddList(symbols);
    }
 
    void OnTimer() {

@@ -59,12 +59,13 @@ public:
    // Why the request could not be written.
    string Fault() const { return m_fault; }
 
-   // The fields beyond the common ones.
+   // The fields beyond the common ones. Where they cannot be said, Refuse.
    virtual void WriteFields(LbJsonWriter &writer) {}
 
    // The whole body; false where it must not be sent.
    bool Write(uchar &body[]) {
       LbJsonWriter writer;
+      m_fault = "";
       writer.BeginObject();
       writer.IntegerField("v", LB_PROTOCOL);
       writer.TextField("type", m_type);
@@ -73,12 +74,16 @@ public:
          writer.IntegerField("account", account);
       WriteFields(writer);
       writer.EndObject();
-      m_fault = writer.Fault();
+      if(m_fault == "")
+         m_fault = writer.Fault();
       if(m_fault == "" && writer.Size() > LB_MAX_REQUEST)
          m_fault = "the request is larger than 262144 bytes";
       writer.TakeAll(body);
       return m_fault == "";
    }
+
+protected:
+   void Refuse(const string why) { m_fault = why; }
 };
 
 #endif

@@ -13,7 +13,9 @@
 #include <LotBridge/Request.mqh>
 
 // Of the 262,144 bytes that are allowed; and how much of it quotes and symbols take, so that bars and deals have some.
+// Positions and orders are told whole or not at all, and must leave room for quotes.
 #define LB_FEED_ROOM 220000
+#define LB_BOOK_ROOM 200000
 #define LB_QUOTES_SHARE 70000
 #define LB_SYMBOLS_SHARE 50000
 
@@ -69,13 +71,10 @@ public:
       if(count == 0)
          m_timeframes = timeframes;
       string labels[];
-      int series = StringSplit(timeframes, (ushort)',', labels);
+      int series = LbTimeframes(timeframes, labels);
       bool good = true;
-      for(int i = 0; i < series; i++) {
-         StringTrimLeft(labels[i]);
-         StringTrimRight(labels[i]);
+      for(int i = 0; i < series; i++)
          good = m_bars.Add(symbol, labels[i]) && good;
-      }
       return good;
    }
 
@@ -136,6 +135,9 @@ public:
       if(server > 0)
          writer.IntegerField("time_trade_server", server);
       m_book.Write(writer);
+      if(writer.Size() > LB_BOOK_ROOM)
+         Refuse(m_book.Shown() + " are more than one message holds. The account is not fed, and the daemon refuses "
+                + "every size, until there are fewer");
       m_quotes.Write(writer, m_symbols, Share(writer, LB_QUOTES_SHARE));
       m_figures.Write(writer, m_symbols, Share(writer, LB_SYMBOLS_SHARE));
       m_deals.Write(writer, LB_FEED_ROOM);

@@ -25,6 +25,17 @@ private:
       return m_plain ? "PLAIN" : "NULL";
    }
 
+   // What to do where the daemon wants another mechanism.
+   string Remedy(const string mechanism) const {
+      if(mechanism == "PLAIN")
+         return " Enter user and password in the inputs.";
+      if(mechanism == "NULL")
+         return " Leave user and password in the inputs empty.";
+      if(mechanism == "CURVE")
+         return " CURVE needs LibZmqTransport.mqh.";
+      return "";
+   }
+
    // A name or password as UTF-8, without the closing 0 that MQL5 adds.
    void ToBytes(const string text, uchar &bytes[]) {
       int count = StringLen(text) == 0 ? 0 : StringToCharArray(text, bytes, 0, -1, CP_UTF8) - 1;
@@ -77,7 +88,8 @@ private:
          mechanism += CharToString(link.Peek(i));
       link.Drop(LB_GREETING_SIZE);
       if(mechanism != Mechanism())
-         return Fail("The daemon wants the mechanism " + mechanism + ", this program uses " + Mechanism() + ".");
+         return Fail("The daemon wants the mechanism " + mechanism + ", this program uses " + Mechanism() + "."
+                     + Remedy(mechanism));
       return true;
    }
 

@@ -193,7 +193,11 @@ void read_reply(const Arguments &in, LbJsonWriter &out) {
     LbJsonReader json;
     string type = in.text("type");
     bool parsed = json.Parse(commands::bytes_of(in.bytes("hex")));
-    auto read = [&](LbReply &reply) { put_reply(out, parsed && reply.Read(json, type), reply); };
+    LbRequest plain(type);
+    LbSizeRequest size;
+    size.dry_run = in.has("dry_run");
+    const LbRequest &asked = type == string("size") ? size : plain;
+    auto read = [&](LbReply &reply) { put_reply(out, parsed && reply.Read(json, asked), reply); };
     if (type == string("size")) {
         LbSizeAnswer answer;
         read(answer);

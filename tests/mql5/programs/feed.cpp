@@ -71,7 +71,7 @@ void buy(const Arguments &in, LbJsonWriter &out) {
     request.symbol = string(symbol_of(in));
     request.volume = 0.5;
     if (in.has("stop_loss")) request.sl = in.number("stop_loss");
-    house.send(request, result);
+    for (long left = in.has("count") ? in.integer("count") : 1; left > 0; left--) house.send(request, result);
     out.IntegerField(string("ticket"), (long)result.order);
 }
 

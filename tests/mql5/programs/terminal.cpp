@@ -304,17 +304,22 @@ int main() {
     };
     known["init"] = [](const Arguments &in, LbJsonWriter &out) {
         InpAddress = in.text("address");
-        InpDeadlineMs = 10000;
+        InpDeadlineMs = in.has("deadline_ms") ? (int)in.integer("deadline_ms") : 10000;
         InpFeed = !in.has("follows");
         InpMagic = in.has("magic") ? in.integer("magic") : 7001;
-        InpFast = 3;
-        InpSlow = 8;
-        InpAtrBars = 5;
+        InpFast = in.has("fast") ? (int)in.integer("fast") : 3;
+        InpSlow = in.has("slow") ? (int)in.integer("slow") : 8;
+        InpAtrBars = in.has("atr_bars") ? (int)in.integer("atr_bars") : 5;
+        if (in.has("deviation")) InpDeviation = (int)in.integer("deviation");
+        if (in.has("bars")) InpBars = in.text("bars");
+        if (in.has("user")) InpUser = in.text("user");
+        if (in.has("password")) InpPassword = in.text("password");
         if (in.has("reward")) InpReward = in.number("reward");
         if (in.has("stop_atrs")) InpStopAtrs = in.number("stop_atrs");
         if (in.has("tester_risk")) InpTesterRisk = in.number("tester_risk");
         out.IntegerField(string("result"), OnInit());
         out.IntegerField(string("timer_ms"), shim::program.timer_ms);
+        out.TextField(string("printed"), string(lines()));
     };
     known["tick"] = [](const Arguments &, LbJsonWriter &out) {
         OnTick();
@@ -324,16 +329,23 @@ int main() {
     known["deinit"] = [](const Arguments &, LbJsonWriter &) { OnDeinit(0); };
     known["doctor"] = [](const Arguments &in, LbJsonWriter &out) {
         doctor_script::InpAddress = in.text("address");
+        if (in.has("user")) doctor_script::InpUser = in.text("user");
+        if (in.has("password")) doctor_script::InpPassword = in.text("password");
         doctor_script::OnStart();
         out.TextField(string("printed"), string(lines()));
     };
     known["feed expert"] = [](const Arguments &in, LbJsonWriter &out) {
         feed_expert::InpAddress = in.text("address");
-        feed_expert::InpDeadlineMs = 10000;
+        feed_expert::InpDeadlineMs = in.has("deadline_ms") ? (int)in.integer("deadline_ms") : 10000;
+        if (in.has("bars")) feed_expert::InpBars = in.text("bars");
+        if (in.has("password")) feed_expert::InpPassword = in.text("password");
         if (in.has("symbols")) feed_expert::InpSymbols = in.text("symbols");
-        out.IntegerField(string("result"), feed_expert::OnInit());
-        feed_expert::OnTimer();
-        feed_expert::OnTradeTransaction(MqlTradeTransaction(), MqlTradeRequest(), MqlTradeResult());
+        int result = feed_expert::OnInit();
+        out.IntegerField(string("result"), result);
+        if (result == INIT_SUCCEEDED) {  // else the terminal takes it off the chart
+            feed_expert::OnTimer();
+            feed_expert::OnTradeTransaction(MqlTradeTransaction(), MqlTradeRequest(), MqlTradeResult());
+        }
         feed_expert::OnDeinit(0);
         out.TextField(string("printed"), string(lines()));
     };
