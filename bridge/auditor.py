@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bridge.deals import known_already
 from bridge.market.recording import TIMEFRAME_MS, BarSeries
 from bridge.terminal.base import AccountReport, Terminal
-from sizing.audit import DAY_MS, Forecast, Outcome, Path, correction, deal_loss, judged, path_loss
+from sizing.audit import DAY_MS, Forecast, Outcome, Path, Record, correction, deal_loss, path_loss
 from sizing.ledger import Reservation
 from sizing.policy import Policy
 from sizing.snapshot import Deal, TailAudit
@@ -19,8 +19,6 @@ _PENDING = 20_000
 _HEDGING = 2
 """ENUM_ACCOUNT_MARGIN_MODE: every order has a position of its own."""
 _SATURDAY = 2
-_SPARE = 100
-"""Outcomes of a symbol kept beyond those that are judged, before the list is cut."""
 
 
 class Judgement(NamedTuple):
@@ -39,14 +37,14 @@ class Auditor:
         self._policy = policy
         self._pending: dict[str, Forecast] = {}
         self._symbols: Counter[str] = Counter()
-        self._outcomes: dict[str, list[Outcome]] = {}
+        self._records: dict[str, Record] = {}
         self._looked_at: dict[str, BarSeries] = {}
         self._queue: dict[str, Forecast] = {}
         self._deals: tuple[tuple[Deal, ...], dict[int, list[Deal]]] = (), {}
 
     def clear(self) -> None:
         """Forget everything."""
-        for kept in (self.audits, self._pending, self._outcomes, self._looked_at, self._queue, self._symbols):
+        for kept in (self.audits, self._pending, self._records, self._looked_at, self._queue, self._symbols):
             kept.clear()
 
     def add(self, forecast: Forecast) -> None:
@@ -76,11 +74,11 @@ class Auditor:
         touched = set()
         for outcome in outcomes:
             self._drop(outcome.decision)
-            kept = self._outcomes.setdefault(outcome.symbol, [])
-            kept.append(outcome)
-            if len(kept) > self._policy.audit.forecasts + _SPARE:
-                self._outcomes[outcome.symbol] = judged(kept, self._policy.audit.forecasts)
-            touched.add(outcome.symbol)
+            record = self._records.get(outcome.symbol)
+            if record is None:
+                record = self._records[outcome.symbol] = Record(self._policy.audit.forecasts)
+            if record.add(outcome):
+                touched.add(outcome.symbol)
         return [change for symbol in sorted(touched) if (change := self._judge(symbol)) is not None]
 
     def forecasts(self) -> tuple[Forecast, ...]:
@@ -89,8 +87,7 @@ class Auditor:
 
     def outcomes(self) -> tuple[Outcome, ...]:
         """Those that are judged."""
-        most = self._policy.audit.forecasts
-        return tuple(each for kept in self._outcomes.values() for each in judged(kept, most))
+        return tuple(each for record in self._records.values() for each in record.judged)
 
     def due(
         self,
@@ -148,8 +145,7 @@ class Auditor:
         return deal_loss(self._deals[1].get(ticket, ()) for ticket in reservation.tickets)
 
     def _judge(self, symbol: str) -> Judgement | None:
-        outcomes = judged(self._outcomes[symbol], self._policy.audit.forecasts)
-        audit = correction(outcomes, self._policy.audit, self._policy.tail.level)
+        audit = correction(self._records[symbol].judged, self._policy.audit, self._policy.tail.level)
         if audit == self.audits.get(symbol):
             return None
         if audit is None:
@@ -177,8 +173,9 @@ def _loss(forecast: Forecast, bars: BarSeries) -> float | None:
         return None
     until_ms = _until(forecast, bars)
     end = max(start + 1, int(bars.time_ms.searchsorted(until_ms)))
-    opened = bars.open[start:end].copy()
+    opened = bars.open[start:end]
     if inside:  # of the bar it began in, the position saw no opening; whether it saw its extreme is not known
+        opened = opened.copy()
         opened[0] = forecast.entry - (forecast.spread if forecast.side == "buy" else 0.0)
     path = Path(
         open=opened,
@@ -192,11 +189,12 @@ def _loss(forecast: Forecast, bars: BarSeries) -> float | None:
 
 def _until(forecast: Forecast, bars: BarSeries) -> int:
     """The end of the trade's horizon: weekends count only where they are traded."""
+    plain_ms, end_ms = forecast.at_ms + forecast.minutes * 60_000, horizon_end(forecast.at_ms, forecast.minutes)
+    if end_ms == plain_ms:
+        return end_ms
     recent = bars.time_ms[bars.time_ms.searchsorted(forecast.at_ms - 14 * DAY_MS) :]
     # The epoch began on a Thursday, so a Saturday is day 2 of its weeks.
-    if (recent // DAY_MS % 7 == _SATURDAY).any():
-        return forecast.at_ms + forecast.minutes * 60_000
-    return horizon_end(forecast.at_ms, forecast.minutes)
+    return plain_ms if (recent // DAY_MS % 7 == _SATURDAY).any() else end_ms
 
 
 def _outcome(forecast: Forecast, loss: float, own: float | None) -> Outcome:

@@ -5,17 +5,19 @@ It follows the reports, and remembers what the journal does not hold yet.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import compress
+from operator import is_, is_not
 from typing import NamedTuple
 
 from bridge.calendar_file import CalendarWatch
-from bridge.deals import NetSum
+from bridge.deals import NetSum, known_already
 from bridge.journal.records import RulesChange
 from bridge.settings import AccountSettings
 from bridge.terminal.base import AccountReport
 from sizing.prop import halts
 from sizing.prop.anchors import Observation, RuleState, Seen, given, observe
 from sizing.prop.calendar import day_bounds, resets_between
-from sizing.prop.evaluate import Frame, Kept, evaluate, frame_of
+from sizing.prop.evaluate import Frame, Kept, breached, evaluate, frame_of
 from sizing.prop.history import withdrawn_since
 from sizing.prop.progress import DayResult, DaySums, day_results, day_sums
 from sizing.prop.rules import LossRule
@@ -83,6 +85,7 @@ class RuleKeeper:
         self._whole = False
         self._net = NetSum()
         self._summed: tuple[tuple[DayResult, ...], int, DaySums] | None = None
+        self._rested_on: tuple[object, ...] = ()
         self._untold: list[Halt] = []
         self._news: tuple[NewsWindow, ...] = ()
         self._news_missing: str | None = None
@@ -93,7 +96,7 @@ class RuleKeeper:
 
     def restore(self, change: RulesChange) -> None:
         """Take over what a journal entry has changed."""
-        self._states.update({state.rule: state for state in change.states})
+        self._states = {**self._states, **{state.rule: state for state in change.states}}
         self._seen = change.seen or self._seen
         days = {day.day_ms: day for day in (*self._days, *change.days)}
         self._days = tuple(days[key] for key in sorted(days))
@@ -210,7 +213,7 @@ class RuleKeeper:
         late = self._watches and self._seen is not None and self._is_late(self._seen.at_ms)
         if not whole and now is old and not late:
             return None
-        days = () if now.days is old.days else tuple(set(now.days) - set(old.days))
+        days = _new_days(old.days, now.days)
         same = now.states == old.states and now.halts == old.halts and now.recovery == old.recovery and not days
         if not whole and same and not late:
             return None
@@ -258,19 +261,23 @@ class RuleKeeper:
         return abs(self._net.of(deals) - report.account.balance) >= _CENT
 
     def _count_days(self, report: AccountReport) -> None:
-        counted, offset_ms = self._counted, self._offset_ms or 0
+        counted, today_ms, offset_ms = self._counted, self.bounds[0], self._offset_ms or 0
         if not self._counts_days or report.deals_since_ms is None:
             return
-        if counted is not None and counted[0] is report.deals and counted[1] == self.bounds[0]:
+        if counted is not None and counted[0] is report.deals and counted[1] == today_ms:
             return
-        self._counted = report.deals, self.bounds[0]
+        self._counted = report.deals, today_ms
         whole = bool(report.deals) and abs(report.account.balance - self._net.of(report.deals)) < _CENT
         since_ms = report.deals[0].time_ms if whole else report.deals_since_ms
-        first_ms = day_bounds(self._firm, since_ms, offset_ms)[0] if whole else since_ms
-        if self._whole and whole and len(self._days) > 1:
+        known, self._whole = self._whole and whole and len(self._days) > 1, whole
+        if known and counted is not None and counted[1] == today_ms and _came_since(*counted, report.deals):
+            self._days = day_results(self._days, report.deals, today_ms, [today_ms])
+            return
+        if known:
             first_ms = self._days[-2].day_ms  # the days before that are counted
-        self._whole = whole
-        resets = list(resets_between(self._firm, first_ms - 1, self.bounds[0], offset_ms))
+        else:
+            first_ms = day_bounds(self._firm, since_ms, offset_ms)[0] if whole else since_ms
+        resets = list(resets_between(self._firm, first_ms - 1, today_ms, offset_ms))
         self._days = day_results(self._days, report.deals, first_ms, resets)
 
     def _halt(self, report: AccountReport, peak_equity: float, now_ms: int) -> list[Halt]:
@@ -282,7 +289,7 @@ class RuleKeeper:
         account, found = report.account, []
         standing = halts.standing(self._halts, now_ms)
         if report.received_ms >= self.bounds[0]:
-            found = halts.breaches(self._statuses(account, report.deals), standing, now_ms)
+            found = halts.breaches(self._breached(account, report.deals), standing, now_ms)
             found += halts.floating_breach(account, report.positions, self._floating_limit(), standing, now_ms)
         drawdown = halts.drawdown_halt(account, peak_equity, self._halts, self._policy.drawdown, now_ms)
         if drawdown is not None:
@@ -297,19 +304,21 @@ class RuleKeeper:
             self._recovery = halts.recovery_after(ended, account, peak_equity, policy, now_ms) or self._recovery
         return ended
 
-    def _statuses(self, account: Account, deals: Sequence[Deal]) -> list[RuleStatus]:
-        """The rules as they are for good: a day's are told of its payouts, which were no losses."""
+    def _breached(self, account: Account, deals: Sequence[Deal]) -> list[RuleStatus]:
+        """The rules that are breached for good: a day's are told of its payouts, which were no losses."""
         initial = self._initial
         if initial is None:
             return []
         paid = withdrawn_since(self.bounds[0], deals)
         whole = replace(account, balance=account.balance + paid, equity=account.equity + paid) if paid else account
-        known = ((rule, self._states.get(rule.name)) for rule in self._firm.rules)
-        return [
-            evaluate(rule, whole if rule.scope == "daily" else account, initial, state.anchor, self.bounds[1])
-            for rule, state in known
-            if state is not None and state.anchor is not None and not state.missing
-        ]
+        found = []
+        for rule in self._firm.rules:
+            state, seen = self._states.get(rule.name), whole if rule.scope == "daily" else account
+            if state is None or state.anchor is None or state.missing:
+                continue
+            if breached(rule, seen, initial, state.anchor):
+                found.append(evaluate(rule, seen, initial, state.anchor, self.bounds[1]))
+        return found
 
     def _floating_limit(self) -> float | None:
         percent = self._firm.limits.floating_loss_pct
@@ -333,8 +342,14 @@ class RuleKeeper:
         return day.opened if day is not None and day.day_ms == self.bounds[0] else None
 
     def _refresh(self) -> None:
+        rests_on = (
+            self._states, self._days, self._halts, self._recovery, self._news, self._news_missing, self.bounds
+        )  # fmt: skip
+        if self._rested_on and all(map(is_, rests_on, self._rested_on)):
+            return
+        self._rested_on = rests_on
         # Without the moment that the states reach up to, which every report moves.
-        timeless = {name: state._replace(upto_ms=0) for name, state in self._states.items()}
+        timeless = {name: _timeless(state) for name, state in self._states.items()}
         durable = _Durable(timeless, self._days, self._halts, self._recovery)
         if durable != self._durable:
             self._durable = durable
@@ -352,3 +367,20 @@ class RuleKeeper:
         )
         if kept != self.kept:
             self.kept = kept
+
+
+def _new_days(old: Sequence[DayResult], now: Sequence[DayResult]) -> tuple[DayResult, ...]:
+    """Those of `now` that were not there, or not as they are now; nearly all are the same objects."""
+    came = {*compress(now, map(is_not, now, old)), *now[len(old) :]}
+    gone = {*compress(old, map(is_not, old, now)), *old[len(now) :]}
+    return tuple(sorted(came - gone))
+
+
+def _timeless(state: RuleState) -> RuleState:
+    return RuleState(state.rule, state.kind, state.anchor, state.day_ms, 0, state.given_ms, state.missing, state.raised)
+
+
+def _came_since(before: Sequence[Deal], moment_ms: int, now: Sequence[Deal]) -> bool:
+    """Whether nothing but deals from a moment on has come to those of before."""
+    count = known_already(before, now)
+    return count > 0 and all(deal.time_ms >= moment_ms for deal in now[count:])

@@ -3,7 +3,9 @@
 Money is in account currency per lot, so that decisions of different size weigh the same.
 """
 
+from bisect import bisect_right, insort_right
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +19,9 @@ DAY_MS = 86_400_000
 _MINUTES_PER_DAY = 1_440
 DUST = 1e-9
 """A stop that is met at its price loses the value at risk, but for the last bits of a float."""
+_began_ms = attrgetter("at_ms")
+_SPARE = 100
+"""Outcomes kept beyond those that are judged: one that comes late may count in the place of others."""
 _LEAST_MULTIPLIER = 1.25
 """Of a rejected model: less would not be noticed."""
 
@@ -83,10 +88,11 @@ def path_loss(forecast: Forecast, path: Path) -> float | None:
     sign = 1.0 if buy else -1.0
     # What a short position is closed at lies the spread above the bars.
     shift = 0.0 if buy else forecast.spread
-    worst = (path.low if buy else path.high) + shift
-    met = np.flatnonzero((forecast.stop_loss - worst) * sign >= 0)
-    if len(met):
-        opened = float(path.open[met[0]]) + shift
+    worst = path.low if buy else path.high + shift
+    met = worst <= forecast.stop_loss if buy else worst >= forecast.stop_loss
+    first = int(met.argmax()) if len(met) else 0
+    if len(met) and met[first]:
+        opened = float(path.open[first]) + shift
         price = min(forecast.stop_loss, opened) if buy else max(forecast.stop_loss, opened)
     elif not path.complete or not len(path.close):
         return None
@@ -113,15 +119,38 @@ def judged(outcomes: Iterable[Outcome], forecasts: int) -> list[Outcome]:
     Nor does a trade count that began before the horizon of the last one counted had ended.
     """
     counted: list[Outcome] = []
-    for outcome in sorted(outcomes, key=lambda each: each.at_ms):
-        last = counted[-1] if counted else None
-        if last is not None and (
-            outcome.at_ms // DAY_MS == last.at_ms // DAY_MS
-            or outcome.at_ms < last.at_ms + max(0, last.minutes - _MINUTES_PER_DAY) * 60_000
-        ):
-            continue
-        counted.append(outcome)
+    for outcome in sorted(outcomes, key=_began_ms):
+        if not counted or _counts_after(counted[-1], outcome):
+            counted.append(outcome)
     return counted[-forecasts:]
+
+
+def _counts_after(last: Outcome, outcome: Outcome) -> bool:
+    other_day = outcome.at_ms // DAY_MS != last.at_ms // DAY_MS
+    return other_day and outcome.at_ms >= last.at_ms + max(0, last.minutes - _MINUTES_PER_DAY) * 60_000
+
+
+class Record:
+    """The outcomes of one symbol, those that are judged among them kept along as they come in."""
+
+    def __init__(self, forecasts: int) -> None:
+        self._forecasts = forecasts
+        self._all: list[Outcome] = []
+        self.judged: list[Outcome] = []
+        """What `judged` gives for all of them."""
+
+    def add(self, outcome: Outcome) -> bool:
+        """One more; whether those that are judged have changed."""
+        before = self.judged
+        insort_right(self._all, outcome, key=_began_ms)
+        at = bisect_right(before, outcome.at_ms, key=_began_ms)
+        # What counts is decided from the first on: one that does not count itself changes nothing.
+        if not at or _counts_after(before[at - 1], outcome):
+            follows = at == len(before)
+            self.judged = [*before, outcome][-self._forecasts :] if follows else judged(self._all, self._forecasts)
+        if len(self._all) > self._forecasts + _SPARE:
+            self._all = self.judged.copy()
+        return self.judged is not before
 
 
 def verdict(outcomes: Sequence[Outcome], level: float) -> Verdict:

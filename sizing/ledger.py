@@ -68,14 +68,14 @@ class Reservation(NamedTuple):
     @property
     def held_lots(self) -> float:
         """Lots whose money still counts here: promised, or filled but not shown by the terminal yet."""
-        if not self.fills:
-            return self.rest_lots
-        return round(self.rest_lots + math.fsum(each.lots - each.shown for each in self.unseen), 8)
+        unseen = [each.lots - each.shown for each in self.fills if each.shown < each.lots]
+        if not unseen:
+            return self.rest_lots if not self.fills else round(self.rest_lots, 8)
+        return round(self.rest_lots + math.fsum(unseen), 8)
 
     def held_cents(self, cents_of_all: int) -> int:
         """The part of a money figure that still counts, rounded up."""
-        held = self.held_lots
-        return cents_of_all if held == self.lots else math.ceil(cents_of_all * held / self.lots)
+        return _part(cents_of_all, self.held_lots, self.lots)
 
 
 class _Sum(NamedTuple):
@@ -113,10 +113,11 @@ class Ledger:
         reservations, sums = self.reservations.copy(), self.sums.copy()
         before = reservations.get(reservation.id)
         if before is not None:
-            _add(sums, before, -1)
-        if reservation.held_lots > 0:
+            _add(sums, before, before.held_lots, -1)
+        held = reservation.held_lots
+        if held > 0:
             reservations[reservation.id] = reservation
-            _add(sums, reservation, 1)
+            _add(sums, reservation, held, 1)
         elif before is not None:
             del reservations[reservation.id]
         return Ledger(reservations, sums)
@@ -144,17 +145,21 @@ class Ledger:
         return sum(each.worst_cents for each in self.sums.values())
 
 
-def _add(sums: dict[tuple[str, Side], _Sum], reservation: Reservation, sign: int) -> None:
-    key = reservation.symbol, reservation.side
-    old, held = sums.get(key, _NOTHING), reservation.held_lots
+def _part(cents_of_all: int, held: float, lots: float) -> int:
+    return cents_of_all if held == lots else math.ceil(cents_of_all * held / lots)
+
+
+def _add(sums: dict[tuple[str, Side], _Sum], reservation: Reservation, held: float, sign: int) -> None:
+    key, lots = (reservation.symbol, reservation.side), reservation.lots
+    old = sums.get(key, _NOTHING)
     new = _Sum(
         old.positions + sign,
         old.lots_e8 + sign * round(held * 1e8),
-        old.risk_cents + sign * reservation.held_cents(reservation.risk_cents),
-        old.worst_cents + sign * reservation.held_cents(reservation.worst_cents),
-        old.notional_cents + sign * reservation.held_cents(reservation.notional_cents),
-        old.margin_cents + sign * reservation.held_cents(reservation.margin_cents),
-        old.reach_cents + sign * reservation.held_cents(reservation.reach_cents),
+        old.risk_cents + sign * _part(reservation.risk_cents, held, lots),
+        old.worst_cents + sign * _part(reservation.worst_cents, held, lots),
+        old.notional_cents + sign * _part(reservation.notional_cents, held, lots),
+        old.margin_cents + sign * _part(reservation.margin_cents, held, lots),
+        old.reach_cents + sign * _part(reservation.reach_cents, held, lots),
     )
     if new.positions:
         sums[key] = new
@@ -217,8 +222,12 @@ def end(reservation: Reservation, how: Literal["released", "lapsed"]) -> Reserva
 def seen(reservation: Reservation, ticket: int) -> Reservation:
     """The reservation after the terminal has shown a fill's position, or has shown that it is gone again."""
     return reservation._replace(
-        fills=tuple(each._replace(shown=each.lots) if each.ticket == ticket else each for each in reservation.fills)
+        fills=tuple([_shown(each) if each.ticket == ticket else each for each in reservation.fills])
     )
+
+
+def _shown(fill: Fill) -> Fill:
+    return Fill(fill.ticket, fill.lots, fill.at_ms, fill.lots, fill.report_ms)
 
 
 def found(reservation: Reservation, ticket: int, lots: float, at_ms: int) -> Reservation:

@@ -1,73 +1,90 @@
 """The command line. Each command is a module; what goes wrong becomes one message and an exit code, here."""
 
 import sys
+from collections import UserDict
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import version
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+import typer.main
+from typer.core import TyperGroup
 
-from bridge.cli.audit import audit
-from bridge.cli.bench import bench
-from bridge.cli.codes import codes
-from bridge.cli.config import check, init
-from bridge.cli.control import anchor, halt, resume
-from bridge.cli.demo import demo
-from bridge.cli.doctor import doctor
-from bridge.cli.explain import explain
-from bridge.cli.install_ea import install_ea
-from bridge.cli.keys import keys
-from bridge.cli.market import sample_market_command
-from bridge.cli.odds import odds
 from bridge.cli.output import FAILURE_EXIT, complain, lost_output
-from bridge.cli.pack import pack
-from bridge.cli.prove import prove
-from bridge.cli.record import record
-from bridge.cli.regress import regress
-from bridge.cli.replay import replay
-from bridge.cli.report import report
-from bridge.cli.risk import risk
-from bridge.cli.rules import rules
-from bridge.cli.serve import serve
-from bridge.cli.size import size
-from bridge.cli.status import status
 from bridge.errors import ConfigError, LotbridgeError
 
 USAGE_EXIT, INTERRUPTED_EXIT = 2, 130
 
+_PLACES = {
+    "serve": "serve:serve",
+    "size": "size:size",
+    "status": "status:status",
+    "rules": "rules:rules",
+    "halt": "control:halt",
+    "resume": "control:resume",
+    "anchor": "control:anchor",
+    "explain": "explain:explain",
+    "risk": "risk:risk",
+    "audit": "audit:audit",
+    "prove": "prove:prove",
+    "replay": "replay:replay",
+    "odds": "odds:odds",
+    "regress": "regress:regress",
+    "report": "report:report",
+    "check": "config:check",
+    "init": "config:init",
+    "install-ea": "install_ea:install_ea",
+    "doctor": "doctor:doctor",
+    "record": "record:record",
+    "pack": "pack:pack",
+    "sample-market": "market:sample_market_command",
+    "keys": "keys:keys",
+    "codes": "codes:codes",
+    "demo": "demo:demo",
+    "bench": "bench:bench",
+}
+"""Every command, and where it is: a module of this package and the function or group in it."""
+
+
+class _Commands(UserDict[str, Any]):
+    """Commands by name. What one of them needs is loaded when that one is wanted: all of it takes half a second."""
+
+    def __getitem__(self, name: str) -> Any:
+        found = super().__getitem__(name)
+        if isinstance(found, str):
+            found = self[name] = _loaded(name, found)
+        return found
+
+
+def _loaded(name: str, place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    what = getattr(import_module(f"bridge.cli.{module}"), attribute)
+    if isinstance(what, typer.Typer):
+        group = typer.main.get_group(what)
+        group.name = name
+        return group
+    alone = typer.Typer(add_completion=False)
+    alone.command(name)(what)
+    return typer.main.get_command(alone)
+
+
+class _Lotbridge(TyperGroup):
+    """The group of all commands."""
+
+    def __init__(self, **attrs: Any) -> None:
+        super().__init__(**attrs)
+        self.commands = _Commands(_PLACES)
+
+
 app = typer.Typer(
     name="lotbridge",
+    cls=_Lotbridge,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-app.command()(serve)
-app.command()(size)
-app.command()(status)
-app.command()(rules)
-app.command()(halt)
-app.command()(resume)
-app.add_typer(anchor, name="anchor")
-app.command()(explain)
-app.command()(risk)
-app.command()(audit)
-app.command()(prove)
-app.command()(replay)
-app.command()(odds)
-app.command()(regress)
-app.command()(report)
-app.command()(check)
-app.command()(init)
-app.command("install-ea")(install_ea)
-app.command()(doctor)
-app.command()(record)
-app.command()(pack)
-app.command("sample-market")(sample_market_command)
-app.command()(keys)
-app.command()(codes)
-app.command()(demo)
-app.command()(bench)
 
 
 def _print_version(wanted: bool) -> None:

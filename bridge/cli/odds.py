@@ -2,17 +2,16 @@
 
 import dataclasses
 import math
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
 
 from bridge.cli import options
 from bridge.cli.page import draw_page
-from bridge.cli.screen import QUIET, line, note, print_json, screen
+from bridge.cli.progress import progress
+from bridge.cli.screen import note, print_json, screen
 from bridge.odds.batches import Deal, Plan, Task
 from bridge.odds.odds import Wish, odds_of, without_target
 from bridge.odds.page import odds_page
@@ -22,7 +21,6 @@ from bridge.replay.run import Run, read_run
 from bridge.report.picture import demand_place, save
 from sizing.prop.firm import Firm
 
-_TELL_EVERY_S = 10.0
 _NO_LIMIT = "none"
 _FEWEST_RESAMPLES = 25
 """Quantiles of fewer draws say nothing."""
@@ -170,7 +168,7 @@ def _firm(run: Run, name: str | None, initial: float, target: float | None, conf
 
 
 def _runner(jobs: int | None, scheduler: str | None) -> Callable[[Plan, list[Task]], Answers]:
-    tell = _progress(screen(stderr=True))
+    tell = progress()
     if scheduler is None:
         return lambda plan, tasks: run_all(plan, tasks, tell, jobs)
     return lambda plan, tasks: run_on_cluster(plan, tasks, tell, scheduler)
@@ -195,18 +193,3 @@ def _listed(text: str, option: str, kind: type[Number], *, none: bool) -> tuple[
         if value not in found:
             found.append(value)
     return tuple(found)
-
-
-def _progress(console: Console) -> Callable[[float], None]:
-    """Tell how far it is, every ten seconds."""
-    begun = told = time.monotonic()
-
-    def tell(share: float) -> None:
-        nonlocal told
-        now = time.monotonic()
-        if now - told >= _TELL_EVERY_S and share < 1:
-            told = now
-            left = (now - begun) / share * (1 - share)
-            line(console, f"{share * 100:.0f} % done, about {left:.0f} seconds to go", QUIET, wrap=False)
-
-    return tell

@@ -14,8 +14,13 @@ if TYPE_CHECKING:
     from bridge.replay.configure import Account
 
 
-def serve_recording(ticks: Path | None, account: "Account", pace: float, leverage: int | None, journal: Path) -> None:
-    """Until Ctrl-C. A fill that an EA reports opens the position on the recording. Raises LotbridgeError."""
+def serve_recording(
+    ticks: Path | None, account: "Account", pace: float, leverage: int | None, journal: Path, bind: str | None
+) -> None:
+    """Until Ctrl-C, on the loopback. A fill that an EA reports opens the position on the recording.
+
+    Raises LotbridgeError.
+    """
     given = account.settings.market
     market = MarketSettings(
         path=ticks,
@@ -24,7 +29,7 @@ def serve_recording(ticks: Path | None, account: "Account", pace: float, leverag
         leverage=leverage or (100 if given is None else given.leverage),
     )
     own = dataclasses.replace(account.settings, terminal="recorded", market=market, mt5=None)
-    settings = dataclasses.replace(sample_settings(journal), accounts=(own,))
+    settings = dataclasses.replace(sample_settings(journal, bind), accounts=(own,))
     log = configure(settings.log)
     with (
         flushed(log),

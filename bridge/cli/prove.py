@@ -1,24 +1,20 @@
 """`lotbridge prove`: simulated accounts, sized by the real engine, against every floor of a firm."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from bridge.cli import options
 from bridge.cli.output import FAILURE_EXIT
 from bridge.cli.page import draw_page
-from bridge.cli.screen import QUIET, line, note, print_json, screen
+from bridge.cli.progress import progress
+from bridge.cli.screen import note, print_json, screen
 from bridge.proof.page import proof_page
 from bridge.proof.prove import Wish
 from bridge.proof.prove import prove as simulate
 from bridge.proof.report import report_of
 from bridge.proof.source import firm_of, ground_of
-
-_TELL_EVERY_S = 10.0
 
 
 def prove(
@@ -57,7 +53,7 @@ def prove(
     wish = Wish(rules, balance, days, seed)
     report = report_of(
         wish,
-        simulate(wish, ground.past, ground.policy, _progress(screen(stderr=True))),
+        simulate(wish, ground.past, ground.policy, progress()),
         ground.source,
         synthetic=ground.synthetic,
     )
@@ -67,18 +63,3 @@ def prove(
         draw_page(screen(), proof_page(report))
     if not report.proved:
         raise typer.Exit(FAILURE_EXIT)
-
-
-def _progress(console: Console) -> Callable[[float], None]:
-    """Tell how far it is, every ten seconds."""
-    begun = told = time.monotonic()
-
-    def tell(share: float) -> None:
-        nonlocal told
-        now = time.monotonic()
-        if now - told >= _TELL_EVERY_S and share < 1:
-            told = now
-            left = (now - begun) / share * (1 - share)
-            line(console, f"{share * 100:.0f} % done, about {left:.0f} seconds to go", QUIET, wrap=False)
-
-    return tell

@@ -1,17 +1,16 @@
 """`lotbridge replay`: recorded ticks through the daemon's own service, and a report of what came of it."""
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from bridge.cli import options
 from bridge.cli.output import FAILURE_EXIT
-from bridge.cli.screen import QUIET, line, note, print_json, screen
+from bridge.cli.progress import progress
+from bridge.cli.screen import line, note, print_json, screen
 from bridge.settings.defaults import Preset
 
 if TYPE_CHECKING:
@@ -20,13 +19,16 @@ if TYPE_CHECKING:
     from bridge.replay.run import RunInfo
     from bridge.replay.ticks import TickSource
 
-_TELL_EVERY_S = 5.0
 _FIRM = "ftmo-2step"
+
+_PACED = {"ticks", "config", "account", "firm", "preset", "balance", "leverage", "news", "out", "pace", "bind"}
+"""What `--pace` heeds."""
 
 Engine = Literal["fast", "events"]
 
 
 def replay(
+    ctx: typer.Context,
     *,
     ticks: Annotated[
         Path | None,
@@ -107,6 +109,12 @@ def replay(
             show_default=False,
         ),
     ] = None,
+    bind: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="With --pace: where to listen, tcp://127.0.0.1:5757 by default.", show_default=False
+        ),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Replay recorded ticks through the very same sizer: would this account have passed?
@@ -120,13 +128,21 @@ def replay(
 
     folders = config or []
     _check(folders, account, firm, preset, out, pace, go_on=go_on)
+    if news and not folders:
+        raise typer.BadParameter("Only with --config, whose folder holds the calendar.", param_hint="--news")
+    if pace is not None:
+        _check_paced(ctx)
+    elif bind is not None:
+        raise typer.BadParameter("Only with --pace.", param_hint="--bind")
     wanted = None if symbols is None else [name.strip() for name in symbols.split(",") if name.strip()]
     accounts = _accounts(folders, account, firm, preset, balance, news=news)
     root = out or Path(f"replay-{datetime.now(UTC):%Y%m%d-%H%M%S}")
     if pace is not None:
         from bridge.cli.paced import serve_recording  # noqa: PLC0415
+        from bridge.replay.run import new_folder  # noqa: PLC0415
 
-        serve_recording(ticks, accounts[0], pace, leverage, root / "journal.sqlite")
+        new_folder(root)
+        serve_recording(ticks, accounts[0], pace, leverage, root / "journal.sqlite", bind)
         return
     source = _source(ticks, wanted)
     plans = [
@@ -138,10 +154,18 @@ def replay(
     ]  # fmt: skip
     with Interrupts() as interrupts:
         interrupts.held = True
-        infos = [_run(plan, lambda: interrupts.number is not None, go_on=go_on) for plan in plans]
-        if interrupts.number is not None:
-            line(screen(stderr=True), f"Stopped. Go on with the same command and --out {root} --continue", wrap=False)
-            raise typer.Exit(interrupts.exit_code)
+        infos = []
+        for plan in plans:
+            # Of two runs the second may not have begun when the first was stopped.
+            begun = go_on and (len(plans) == 1 or plan.out.exists())
+            infos.append(_run(plan, lambda: interrupts.number is not None, go_on=begun))
+            if interrupts.number is not None and (not infos[-1].complete or len(infos) < len(plans)):
+                line(
+                    screen(stderr=True),
+                    f"Stopped. Go on with the same command and --out {root} --continue",
+                    wrap=False,
+                )
+                raise typer.Exit(interrupts.exit_code)
     _show(plans, root, as_json=as_json)
     if any(info.result.breach is not None for info in infos):
         raise typer.Exit(FAILURE_EXIT)
@@ -168,6 +192,14 @@ def _check(
         raise typer.BadParameter("Say which run with --out.", param_hint="--continue")
     if pace is not None and len(folders) > 1:
         raise typer.BadParameter("One configuration can be served.", param_hint="--pace")
+
+
+def _check_paced(context: typer.Context) -> None:
+    """EAs trade themselves, on a broker of the daemon's: what is simulated here does not reach them."""
+    for parameter in context.command.params:
+        source = None if parameter.name in _PACED else context.get_parameter_source(str(parameter.name))
+        if source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter("Not with --pace.", param_hint=parameter.opts[0])
 
 
 def _accounts(
@@ -213,20 +245,22 @@ def _plan(
     zone: str,
 ) -> "Plan":
     from bridge.market.broker_zone import zone_of  # noqa: PLC0415
-    from bridge.replay.load import load_strategy  # noqa: PLC0415
+    from bridge.replay.load import left_out, load_strategy, strategy_text  # noqa: PLC0415
     from bridge.replay.plan import BrokerWish, Plan  # noqa: PLC0415
 
     try:
         zone_of(zone)
     except ValueError as fault:
         raise typer.BadParameter(str(fault), param_hint="--zone") from None
-    for each in account.notes:
+    strategy = load_strategy(signals)
+    notes = (*account.notes, *left_out(strategy, source))
+    for each in notes:
         note(each)
     market = account.settings.market
     return Plan(
         name=f"{source.name}, {account.settings.firm.title}",
         source=source,
-        strategy=load_strategy(signals),
+        strategy=strategy,
         settings=account.settings,
         broker=BrokerWish(
             balance=account.balance,
@@ -240,14 +274,15 @@ def _plan(
         out=out,
         engine=engine,
         preset=account.preset,
-        notes=account.notes,
+        notes=notes,
+        said=strategy_text(signals),
     )
 
 
 def _run(plan: "Plan", stopped: Callable[[], bool], *, go_on: bool) -> "RunInfo":
     from bridge.replay.engine import Replay  # noqa: PLC0415
 
-    return Replay(plan, stop=stopped, tell=_progress(screen(stderr=True))).play(go_on=go_on)
+    return Replay(plan, stop=stopped, tell=progress(5.0)).play(go_on=go_on)
 
 
 def _show(plans: "list[Plan]", root: Path, *, as_json: bool) -> None:
@@ -270,18 +305,3 @@ def _show(plans: "list[Plan]", root: Path, *, as_json: bool) -> None:
             line(console, text, wrap=False)
         line(console)
     line(console, f"Report: {page}", wrap=False)
-
-
-def _progress(console: Console) -> Callable[[float], None]:
-    """Tell how far it is, every few seconds."""
-    begun = told = time.monotonic()
-
-    def tell(share: float) -> None:
-        nonlocal told
-        now = time.monotonic()
-        if now - told >= _TELL_EVERY_S and 0 < share < 1:
-            told = now
-            left = (now - begun) / share * (1 - share)
-            line(console, f"{share * 100:.0f} % done, about {left:.0f} seconds to go", QUIET, wrap=False)
-
-    return tell

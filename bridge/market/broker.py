@@ -96,11 +96,13 @@ class SimulatedBroker(BrokerEngine):
         return MoneyCheck(spec.name, side, price, worse, profit, self.order_calc_margin(side, spec.name, 1.0, price))
 
     def _refresh(self) -> None:
-        seen = (self._ledger.changes, sum(tape.passed + tape.read for tape in self._tapes.values()))
+        ledger = self._ledger
+        seen = (ledger.changes, sum([tape.passed + tape.read for tape in self._tapes.values()]))
         if seen == self._seen:
             return
-        self._seen = seen
-        ledger = self._ledger
+        before, self._seen = self._seen, seen
+        if not ledger.holdings and before is not None and before[0] == ledger.changes:
+            return  # ticks change nothing where nothing is held
         quotes = self._quotes()
         floating = ledger.floating(quotes)
         positions = tuple(held.position(quotes[held.symbol], floating[t]) for t, held in ledger.holdings.items())

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from decimal import Decimal
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from bridge.market.broker_ledger import Ledger
 from bridge.market.broker_money import TerminalMoney, swap_nights
 from bridge.market.broker_types import Holding, Refusal, Working, exact, levels_of, other, sign
 from bridge.market.recording import RecordedMarket
-from bridge.market.tape import Tape
+from bridge.market.tape import Levels, Tape
 from sizing.snapshot import Quote, Side, SymbolSpec
 
 DAY_MS = 86_400_000
@@ -69,6 +70,7 @@ class BrokerEngine:
         self._tapes = {name: Tape(recorded.ticks) for name, recorded in market.symbols.items()}
         self._first_money = TerminalMoney(self.specs, currency, leverage, self._first_quote)
         self._restated_ms = self.now_ms
+        self._acting: tuple[int, dict[str, Levels]] = -1, {}
         self._ledger = Ledger(market, self.money, hedging=hedging)
         self._settle(self.now_ms)
 
@@ -148,18 +150,25 @@ class BrokerEngine:
         """
         for name, recorded in self.market.symbols.items():
             spec, currency = recorded.spec, recorded.spec.currency_profit
-            gain, gain_then = self.money.convert(1.0, currency), self._first_money.convert(1.0, currency)
-            loss, loss_then = self.money.convert(-1.0, currency), self._first_money.convert(-1.0, currency)
+            gain, loss = self.money.convert(1.0, currency), self.money.convert(-1.0, currency)
+            gain_then, loss_then = self._first_rates[currency]
             if not (gain and gain_then and loss and loss_then):
                 continue
-            restated = replace(
-                spec,
-                trade_tick_value=round(spec.trade_tick_value * gain / gain_then, 8),
-                trade_tick_value_profit=round(spec.trade_tick_value_profit * gain / gain_then, 8),
-                trade_tick_value_loss=round(spec.trade_tick_value_loss * loss / loss_then, 8),
-            )
-            if restated != self.specs[name]:
-                self.specs[name] = restated
+            value = round(spec.trade_tick_value * gain / gain_then, 8)
+            profit = round(spec.trade_tick_value_profit * gain / gain_then, 8)
+            lost = round(spec.trade_tick_value_loss * loss / loss_then, 8)
+            now = self.specs[name]
+            if (value, profit, lost) != (now.trade_tick_value, now.trade_tick_value_profit, now.trade_tick_value_loss):
+                self.specs[name] = replace(
+                    spec, trade_tick_value=value, trade_tick_value_profit=profit, trade_tick_value_loss=lost
+                )
+
+    @cached_property
+    def _first_rates(self) -> dict[str, tuple[float | None, float | None]]:
+        """What gaining and losing one of each currency was worth when the recording began."""
+        money = self._first_money
+        currencies = {spec.currency_profit for spec in self.specs.values()}
+        return {each: (money.convert(1.0, each), money.convert(-1.0, each)) for each in currencies}
 
     def _first_quote(self, symbol: str) -> Quote | None:
         recorded = self.market.symbols.get(symbol)
@@ -189,15 +198,25 @@ class BrokerEngine:
             self._fire(trip.symbol)
             self._enforce_margin()
 
-    def _next_trip(self, until: int) -> Trip | None:
+    def levels(self) -> dict[str, Levels]:
+        """By symbol that holds a position or an order, the prices at which one of them acts."""
         ledger = self._ledger
-        names = {held.symbol for held in ledger.holdings.values()} | {w.order.symbol for w in ledger.working.values()}
+        if self._acting[0] != ledger.changes:
+            held, waiting = ledger.holdings.values(), ledger.working.values()
+            names = {each.symbol for each in held} | {item.order.symbol for item in waiting}
+            self._acting = (
+                ledger.changes,
+                {name: levels_of(ledger.of(name), ledger.waiting(name)) for name in names},
+            )
+        return self._acting[1]
+
+    def _next_trip(self, until: int) -> Trip | None:
         trips = []
-        for name in names:
+        for name, levels in self.levels().items():
             tape = self._tapes[name]
             end = tape.count_until(until)
             if end > tape.read:
-                index = tape.first_trip(levels_of(ledger.of(name), ledger.waiting(name)), end)
+                index = tape.first_trip(levels, end)
                 if index is not None:
                     trips.append(Trip(int(tape.ticks.time_ms[index]), name, index))
         return min(trips, default=None)

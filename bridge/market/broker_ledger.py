@@ -34,6 +34,7 @@ class Ledger:
         """Every position and order there ever was, so that no fill is booked twice."""
         self.on_leave: Callable[[Holding, Deal, str], None] | None = None
         """Hears of every close: the position, the deal, and why ("sl", "tp", "stop_out", "reverse", "exit")."""
+        self._margin: tuple[int, float] = -1, 0.0
         self._market = market
         self._digits = 0 if money.currency in WITHOUT_CENTS else 2
         self._next = FIRST_TICKET
@@ -75,6 +76,7 @@ class Ledger:
         self.balance, self.deals, self.known, self._next = balance, deals, known, number
         self.holdings = {held.ticket: held for held in holdings}
         self.working = {}
+        self._margin = -1, 0.0
 
     def of(self, symbol: str) -> list[Holding]:
         """The open positions in a symbol, oldest first."""
@@ -101,8 +103,11 @@ class Ledger:
 
     def margin(self) -> float:
         """Margin in use: of a hedged symbol only the uncovered volume of the larger side, at its average."""
-        symbols = dict.fromkeys(held.symbol for held in self.holdings.values())
-        return self.rounded(sum(uncovered_margin(self.of(symbol)) for symbol in symbols))
+        if self._margin[0] != self.changes:
+            symbols = dict.fromkeys(held.symbol for held in self.holdings.values())
+            margin = self.rounded(sum(uncovered_margin(self.of(symbol)) for symbol in symbols))
+            self._margin = self.changes, margin
+        return self._margin[1]
 
     def margin_for(self, new: Holding) -> float:
         """What the margin in use would grow by; negative where the position covers others."""

@@ -2,12 +2,10 @@
 
 from typing import NamedTuple
 
-import numpy as np
-
 from bridge.market.recording import TickSeries
 from sizing.snapshot import Quote
 
-FIRST_WINDOW = 256
+FIRST_WINDOW = 1024
 """Ticks looked at first; the window doubles from there: a near event and a long quiet stretch are both cheap."""
 
 
@@ -50,7 +48,7 @@ class Tape:
 
     def count_until(self, ms: int) -> int:
         """How many ticks have a time of at most `ms`."""
-        return int(np.searchsorted(self.ticks.time_ms, ms, side="right"))
+        return int(self.ticks.time_ms.searchsorted(ms, side="right"))
 
     def settle(self, ms: int) -> None:
         """Read every tick up to `ms`; never backwards."""
@@ -89,14 +87,14 @@ class Tape:
 
     def _reached(self, levels: Levels, start: int, stop: int) -> int | None:
         bid, ask = self.ticks.bid[start:stop], self.ticks.ask[start:stop]
-        mask = np.zeros(stop - start, dtype=np.bool_)
+        hits = []
         if levels.bid_below is not None:
-            mask |= bid <= levels.bid_below
+            hits.append(bid <= levels.bid_below)
         if levels.bid_above is not None:
-            mask |= bid >= levels.bid_above
+            hits.append(bid >= levels.bid_above)
         if levels.ask_below is not None:
-            mask |= ask <= levels.ask_below
+            hits.append(ask <= levels.ask_below)
         if levels.ask_above is not None:
-            mask |= ask >= levels.ask_above
-        first = int(mask.argmax())
-        return start + first if mask[first] else None
+            hits.append(ask >= levels.ask_above)
+        places = [(int(hit.argmax()), hit) for hit in hits]
+        return min((start + at for at, hit in places if hit[at]), default=None)

@@ -1,6 +1,7 @@
 """Bars of the ticks so far, built span by span and joined to recorded ones; nobody sees one before it has closed."""
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,16 @@ from bridge.market.broker_zone import zone_of
 from bridge.market.recording import TIMEFRAME_MS, BarSeries, TickSeries, group_bars, join_bars
 
 _HOUR_MS = TIMEFRAME_MS["H1"]
+_NEVER_MS = np.iinfo(np.int64).max
+
+
+class _Shown(NamedTuple):
+    """The bars of a series that have closed, from one moment until another."""
+
+    of: BarSeries
+    bars: BarSeries
+    since_ms: int
+    until_ms: int
 
 
 class BarStore:
@@ -26,7 +37,7 @@ class BarStore:
         self._timeframes = [name for name in TIMEFRAME_MS if TIMEFRAME_MS[name] % length == 0]
         self._series = {(name, label): bars for name, own in recorded.items() for label, bars in own.items()}
         self._built: dict[tuple[str, str], BarSeries] = {}
-        self._shown: dict[tuple[str, str], BarSeries] = {}
+        self._shown: dict[tuple[str, str], _Shown] = {}
 
     def add(self, ticks: Mapping[str, TickSeries]) -> None:
         """A span of whole days, later than all before it."""
@@ -62,14 +73,13 @@ class BarStore:
 
     def closed(self, symbol: str, timeframe: str, now_ms: int) -> BarSeries | None:
         """The bars that have closed so far; the same object until another one closes. None without any."""
-        series = self._series.get((symbol, timeframe))
+        key = symbol, timeframe
+        series, known = self._series.get(key), self._shown.get(key)
         if series is None:
             return None
-        count = int(np.searchsorted(series.time_ms, now_ms - TIMEFRAME_MS[timeframe], side="right"))
-        known = self._shown.get((symbol, timeframe))
-        if known is None or len(known) != count:
-            known = self._shown[symbol, timeframe] = series.closed_before(now_ms)
-        return known if count else None
+        if known is None or known.of is not series or not known.since_ms <= now_ms < known.until_ms:
+            known = self._shown[key] = _shown(series, now_ms, None if known is None else known.bars)
+        return known.bars if len(known.bars) else None
 
     def everything(self) -> dict[tuple[str, str], BarSeries]:
         """Every series, by symbol and timeframe."""
@@ -101,3 +111,13 @@ def tick_bars(timeframe: str, ticks: TickSeries) -> BarSeries:
         low=np.minimum.reduceat(bid, starts),
         close=bid[ends - 1],
     )
+
+
+def _shown(series: BarSeries, now_ms: int, before: BarSeries | None) -> _Shown:
+    """What has closed by now: the same object as before where no bar has closed since."""
+    length = TIMEFRAME_MS[series.timeframe]
+    count = int(series.time_ms.searchsorted(now_ms - length, side="right"))
+    bars = before if before is not None and len(before) == count else series.closed_before(now_ms)
+    since_ms = int(series.time_ms[count - 1]) + length if count else -_NEVER_MS
+    until_ms = int(series.time_ms[count]) + length if count < len(series) else _NEVER_MS
+    return _Shown(series, bars, since_ms, until_ms)

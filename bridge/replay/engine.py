@@ -21,13 +21,24 @@ from bridge.replay.checkpoint import (
     stored_bars,
     write_checkpoint,
 )
+from bridge.replay.columns import arrow
 from bridge.replay.goal import Goal
 from bridge.replay.judge import Judge
 from bridge.replay.jumping import JumpingAccount
 from bridge.replay.notes import result_note, run_info
 from bridge.replay.paper import NO_TICKS, Found, PaperAccount
 from bridge.replay.plan import Plan
-from bridge.replay.run import BAR_TIMEFRAME, JOURNAL_FILE, RunInfo, RunWriter, read_rows
+from bridge.replay.run import (
+    BAR_TIMEFRAME,
+    JOURNAL_FILE,
+    RUN_FILE,
+    RunInfo,
+    RunWriter,
+    clear_unfinished,
+    new_folder,
+    read_info,
+    read_rows,
+)
 from bridge.replay.session import ReplayTerminal, Session
 from bridge.replay.sheet import BUCKET_MS, Last, Sheet
 from bridge.replay.strategy import Entry
@@ -72,11 +83,17 @@ class Replay:
     def play(self, *, go_on: bool = False) -> RunInfo:
         """Go through the recording, with `go_on` from where an interrupted run stands, and write the run's folder.
 
-        Raises ReplayError, MarketError and JournalError.
+        A run that is complete stays as it is. Raises ReplayError, MarketError and JournalError.
         """
         begun = time.monotonic()
+        arrow()  # without it nothing of the run could be kept
+        if go_on and (done := self._complete()) is not None:
+            return done
         checkpoint = self._checkpoint_of() if go_on else None
-        self._make_folder(fresh=checkpoint is None)
+        if checkpoint is None:
+            new_folder(self.plan.out)
+        else:
+            clear_unfinished(self.plan.out)
         journal = Journal(self.plan.out / JOURNAL_FILE, "later")
         complete = True
         try:
@@ -127,7 +144,9 @@ class Replay:
         account.go_on(span.ticks, self._sheet(span))
         for ticks in span.ticks.values():
             account.sheet.ticked(ticks.time_ms)
-        self._session.poll(account.now_ms)
+        if self._until_ms <= self.plan.source.start_ms:
+            # Later spans are none of the service's business: where one ends must change no decision.
+            self._session.poll(account.now_ms)
         for reset_ms in self._resets(max(self._until_ms - 1, account.now_ms), span.end_ms - 1):
             self._agenda.add(Item(reset_ms, "reset"))
         for moment in self._moments(span).tolist():
@@ -150,7 +169,10 @@ class Replay:
         if strategy.timeframe is None:
             times = strategy.times()
             times = none if times is None else np.asarray(times, dtype=np.int64)
-            return np.asarray(times[(times >= self._until_ms) & (times < span.end_ms)])
+            # Before the first tick and after the last there is no market to ask about.
+            begin_ms = max(self._until_ms, self.plan.source.start_ms)
+            end_ms = min(span.end_ms, self.plan.source.end_ms + 1)
+            return np.asarray(times[(times >= begin_ms) & (times < end_ms)])
         closes = self._bars.closes(strategy.timeframe)
         closes = np.append(span.start_ms, closes) if self._owed else closes
         never = np.iinfo(np.int64).max
@@ -163,7 +185,9 @@ class Replay:
         return np.unique(firsts[firsts < never])
 
     def _play(self, span: Span) -> None:
-        while self._breach is None and (item := self._agenda.pop(span.end_ms)) is not None:
+        # The recording ends with its last tick, and not with that day: nothing is charged after it.
+        end_ms = min(span.end_ms, self.plan.source.end_ms + 1)
+        while self._breach is None and (item := self._agenda.pop(end_ms)) is not None:
             if item.kind == "reset":
                 self._reset(item.time_ms)
                 continue
@@ -171,7 +195,10 @@ class Replay:
             if self._breach is None:
                 self._do(item)
         if self._breach is None:
-            self._reach(span.end_ms - 1)
+            self._reach(end_ms - 1, restate=False)
+        if self._breach is None and span.end_ms > self.plan.source.end_ms:
+            self._there().close_all()
+            self._settle_up()
 
     def _close(self, span: Span) -> None:
         account = self._there()
@@ -210,11 +237,11 @@ class Replay:
         wait_ms = next_ms - account.now_ms
         return wait_ms if wait_ms < length else 0
 
-    def _reach(self, ms: int) -> None:
+    def _reach(self, ms: int, *, restate: bool = True) -> None:
         """Let time pass, every tick of `ms` included; a breach that ends the account stops it."""
         account = self._there()
         while True:
-            account.advance(ms)
+            account.advance(ms, restate=restate)
             self._settle_up()
             if self._breach is not None or account.now_ms >= ms:
                 return
@@ -252,22 +279,7 @@ class Replay:
     def _length(self) -> int:
         return max(1, self.plan.source.end_ms - self.plan.source.start_ms)
 
-    def _make_folder(self, *, fresh: bool) -> None:
-        out = self.plan.out
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-            if fresh and any(out.iterdir()):
-                raise ReplayError(f"{out} is not empty: name a new folder with --out, or go on with --continue")
-        except OSError as fault:
-            raise ReplayError(f"{out} cannot be made: {fault.strerror or fault}") from fault
-
     def _finish(self) -> RunInfo:
-        account = self._there()
-        if self._breach is None:
-            account.close_all()
-            account.take()
-        self._trader.take_closed()
-        self._goal.look(account)
         info = self._info(complete=True)
         self.writer.write(info)
         (self.plan.out / CHECKPOINT_FILE).unlink(missing_ok=True)
@@ -285,15 +297,29 @@ class Replay:
 
     # Going on --------------------------------------------------------------------------------------------------------
 
+    def _complete(self) -> RunInfo | None:
+        """The note of the run in the folder, if there is nothing left to play."""
+        out = self.plan.out
+        if (out / CHECKPOINT_FILE).exists() or not (out / RUN_FILE).exists():
+            return None
+        found = read_info(out)
+        own = run_info(self.plan, found.result, complete=True)
+        parts = {"market": "market", "account": "account", "broker": "broker", "strategy": "strategy"}
+        parts |= {"config": "configuration", "engine": "engine"}
+        self._demand_same([text for name, text in parts.items() if getattr(own, name) != getattr(found, name)])
+        return found if found.complete else None
+
     def _checkpoint_of(self) -> Checkpoint:
         found, own = read_checkpoint(self.plan.out), self.plan.key()
-        other = [name for name, value in own.items() if found.plan.get(name) != value]
+        self._demand_same([name for name, value in own.items() if found.plan.get(name) != value])
+        return found
+
+    def _demand_same(self, other: list[str]) -> None:
         if other:
             raise ReplayError(
                 f"{self.plan.out} was replayed with another {' and another '.join(other)}: "
                 "give the same as then, or replay into a new folder"
             )
-        return found
 
     def _save(self, journal: Journal, begun: float) -> None:
         """Write the run so far, and then where it stands."""
@@ -325,6 +351,8 @@ class Replay:
 
     def _restore(self, account: PaperAccount, journal: Journal, kept: Checkpoint) -> None:
         """Stand where the checkpoint was written; what the files hold beyond it is forgotten."""
+        if journal.next_seq < kept.journal[0]:
+            raise ReplayError(f"{journal.path} has lost entries: replay into a new folder")
         journal.rewind(*kept.journal)
         decisions, trades, equity = read_rows(self.plan.out, kept.rows, [line.rule.name for line in self._judge.lines])
         self.writer.decisions, self.writer.trades, self.writer.equity = decisions, trades, [equity]
@@ -351,11 +379,20 @@ def _market(plan: Plan, span: Span) -> RecordedMarket:
     """What the broker begins with: the figures of every symbol, and a moment with a tick."""
     symbols = {
         name: RecordedSymbol(
-            spec=history.spec, ticks=span.ticks.get(name, NO_TICKS), commission_per_lot=history.commission_per_lot
+            spec=history.spec,
+            ticks=span.ticks.get(name, NO_TICKS),
+            commission_per_lot=history.commission_per_lot or _commission(plan, name),
         )
         for name, history in plan.source.symbols.items()
     }
     return RecordedMarket(name=plan.source.name, synthetic=plan.source.synthetic, symbols=symbols)
+
+
+def _commission(plan: Plan, name: str) -> float:
+    """What the sizer reckons with, for a recording that does not say what its broker charges."""
+    table = plan.settings.symbols
+    found = table.find(name)
+    return 0.0 if found is None else table.classes[found[0]].commission_per_lot
 
 
 def _since(series: BarSeries, start_ms: int) -> BarSeries:

@@ -20,6 +20,7 @@ class Goal:
         """The firm's days, by their beginning, on which a position was opened."""
         self.counted = 0
         """Deals that were looked at."""
+        self._day = 0, 0, 0
 
     def restore(self, met_ms: int | None, days: Iterable[int], counted: int) -> None:
         """Go on from there."""
@@ -30,11 +31,18 @@ class Goal:
         deals = account.deals()
         for deal in deals[self.counted :]:
             if deal.symbol and deal.entry != 1:
-                self.days.add(day_bounds(self._firm, deal.time_ms, account.offset_ms(deal.time_ms))[0])
+                self.days.add(self._day_of(deal.time_ms, account.offset_ms(deal.time_ms)))
         self.counted = len(deals)
         percent = self._firm.target_pct
         if percent is None or self.met_ms is not None or account.positions():
             return
         earned = account.balance - self._initial >= self._initial * percent / 100 - _CENT
         if earned and len(self.days) >= self._firm.min_days:
-            self.met_ms = account.now_ms
+            self.met_ms = deals[-1].time_ms
+
+    def _day_of(self, moment_ms: int, offset_ms: int) -> int:
+        """When the firm's day began that holds a moment."""
+        begin, end, offset = self._day
+        if not begin <= moment_ms < end or offset != offset_ms:
+            self._day = *day_bounds(self._firm, moment_ms, offset_ms), offset_ms
+        return self._day[0]

@@ -31,10 +31,10 @@ class Breach(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """What one rule shows over ticks: arrays (n,), or one floor for all of them."""
+    """What one rule shows over ticks: arrays (n,); or one floor for all, so that the headroom follows the equity."""
 
     floor: Floats | float
-    headroom: Floats
+    headroom: Floats | None
 
 
 class Line:
@@ -122,9 +122,9 @@ class Judge:
 
     def over(self, line: Line, balance: float, equity: Floats) -> Stretch:
         """One rule over ticks of one balance, oldest first, (n,): what `at` would see at each. Nothing is changed."""
-        measured = equity if line.equity else np.minimum(balance, equity)
         if line.rule.sampled != "tick":
-            return Stretch(line.floor, measured - line.floor)
+            return Stretch(line.floor, None)
+        measured = equity if line.equity else np.minimum(balance, equity)
         basis = equity if line.rule.anchor == "equity" else np.maximum(balance, equity)
         anchors = np.maximum.accumulate(np.maximum(basis, line.anchor))
         floors = anchors - line.rule.amount(line.initial, anchors)  # type: ignore[arg-type]  # arithmetic, so arrays do
@@ -132,13 +132,22 @@ class Judge:
             floors = np.minimum(floors, line.lock)
         return Stretch(floors, measured - floors)
 
-    def first_breach(self, stretches: list[Stretch], losing: Floats | None) -> int | None:
-        """The first tick at which `at` would find a breach; the stretches are those of all lines, in their order."""
+    def first_breach(
+        self, balance: float, equity: Floats, low: float, stretches: list[Stretch], losing: Floats | None
+    ) -> int | None:
+        """The first tick, of at least one, at which `at` would find a breach.
+
+        The stretches are those of all lines, in their order; `low` is the lowest equity.
+        """
         found = []
-        for line, stretch in zip(self.lines, stretches, strict=True):
-            if line.spent or not len(stretch.headroom) or not line.broken(float(stretch.headroom.min())):
+        for line, (floor, headroom) in zip(self.lines, stretches, strict=True):
+            # Floats are subtracted in their order: the lowest equity has the least headroom over one floor.
+            least = line.measure(balance, low) - line.floor if headroom is None else float(headroom.min())
+            if line.spent or not line.broken(least):
                 continue
-            broken = (stretch.headroom < -NOTHING) | (stretch.headroom <= line.touching)
+            measured = equity if line.equity else np.minimum(balance, equity)
+            rooms = measured - floor if headroom is None else headroom
+            broken = (rooms < -NOTHING) | (rooms <= line.touching)
             found.append(int(broken.argmax()))
         if losing is not None and self.floating_limit is not None and not self.told:
             broken = -losing >= self.floating_limit - NOTHING

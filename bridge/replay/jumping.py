@@ -48,7 +48,7 @@ class JumpingAccount(PaperAccount):
         # A position whose symbol does not tick meanwhile has one profit for all of them.
         count = len(columns.time_ms)
         balance = self._ledger.balance
-        profits = [np.broadcast_to(floatings(each, columns.books), count) for each in marks]
+        profits = [_at_each(floatings(each, columns.books), count) for each in marks]
         equity = balance + profits[0]
         for profit in profits[1:]:
             equity += profit
@@ -58,7 +58,7 @@ class JumpingAccount(PaperAccount):
             for profit in profits[1:]:
                 losing += np.minimum(0.0, profit)
         stretches = [self.judge.over(line, balance, equity) for line in self.judge.lines]
-        at = self._first_event(equity, stretches, losing)
+        at = self._first_event(balance, equity, stretches, losing)
         self._keep(columns, marks, profits, equity, stretches, len(equity) if at is None else at)
         if at is None:
             return True
@@ -67,10 +67,13 @@ class JumpingAccount(PaperAccount):
         self.look()
         return False
 
-    def _first_event(self, equity: Floats, stretches: list[Stretch], losing: Floats | None) -> int | None:
+    def _first_event(
+        self, balance: float, equity: Floats, stretches: list[Stretch], losing: Floats | None
+    ) -> int | None:
         """The first tick that breaches a rule or comes near the broker's call."""
-        breach, call = self.judge.first_breach(stretches, losing), self.near_call()
-        if float(equity.min()) > call:
+        low, call = float(equity.min()), self.near_call()
+        breach = self.judge.first_breach(balance, equity, low, stretches, losing)
+        if low > call:
             return breach
         near = int((equity <= call).argmax())
         return near if breach is None else min(near, breach)
@@ -89,10 +92,7 @@ class JumpingAccount(PaperAccount):
             return
         if count < len(equity):
             equity, profits = equity[:count], [each[:count] for each in profits]
-            stretches = [
-                Stretch(s.floor if isinstance(s.floor, float) else s.floor[:count], s.headroom[:count])
-                for s in stretches
-            ]
+            stretches = [_first_of(each, count) for each in stretches]
         for each, profit in zip(marks, profits, strict=True):
             self.note(each.ticket, float(profit.min()), float(profit.max()))
         self.highest = max(self.highest, float(equity.max()))
@@ -148,3 +148,13 @@ class JumpingAccount(PaperAccount):
         if quote is None:  # pragma: no cover - whatever is valued has been quoted
             raise AssertionError(name)
         return Book(np.float64(quote.bid), np.float64(quote.ask))  # type: ignore[arg-type]  # broadcasts
+
+
+def _at_each(profit: Floats, count: int) -> Floats:
+    """One value for each of the ticks."""
+    return profit if profit.ndim else np.broadcast_to(profit, count)
+
+
+def _first_of(stretch: Stretch, count: int) -> Stretch:
+    floor, headroom = stretch
+    return Stretch(floor if isinstance(floor, float) else floor[:count], None if headroom is None else headroom[:count])

@@ -1,13 +1,16 @@
 """What stands behind `--signals`: a file, an example's name, or the user's own code."""
 
+import hashlib
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bridge.errors import ReplayError
 from bridge.replay.examples import EXAMPLES, make_example
 from bridge.replay.signal_table import SUFFIXES
-from bridge.replay.signals import read_signals
+from bridge.replay.signals import Signals, read_signals
 from bridge.replay.strategy import Strategy
-from bridge.replay.user_code import load_user_code
+from bridge.replay.ticks import TickSource
+from bridge.replay.user_code import file_of, load_user_code
 
 
 def load_strategy(text: str) -> Strategy:
@@ -22,3 +25,52 @@ def load_strategy(text: str) -> Strategy:
         f"{text} is no strategy: give a file of signals (.csv, .parquet), {' or '.join(EXAMPLES)}, "
         "or your own as module:function or file.py:function"
     )
+
+
+def strategy_text(text: str) -> str:
+    """What `load_strategy` was given, with a digest of the file behind it: of another strategy it is another text.
+
+    Folders are left out. Raises ReplayError.
+    """
+    if Path(text).suffix.lower() not in SUFFIXES and text.partition(":")[0] in EXAMPLES:
+        return text
+    path = Path(text) if Path(text).suffix.lower() in SUFFIXES else file_of(text)
+    if path is None:
+        return text
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as fault:
+        raise ReplayError(f"{path} cannot be read: {fault.strerror or fault}") from fault
+    named = text if path == Path(text) else text.rpartition(":")[0]
+    return f"{Path(named).name}{text.removeprefix(named)} ({digest[:12]})"
+
+
+def left_out(strategy: Strategy, source: TickSource) -> tuple[str, ...]:
+    """What of a file of signals lies outside the recording, one sentence each.
+
+    Raises ReplayError where that is all of it, or where a symbol is not recorded.
+    """
+    if not isinstance(strategy, Signals):
+        return ()
+    for symbol, place in strategy.first_rows.items():
+        if symbol not in source.symbols:
+            there = ", ".join(source.symbols)
+            raise ReplayError(
+                f"{strategy.name}, {place}: {symbol} is not replayed, there are {there}; write it as the recording "
+                "does, or remove its rows"
+            )
+    times = strategy.times()
+    outside = int(((times < source.start_ms) | (times > source.end_ms)).sum())
+    if not outside:
+        return ()
+    period = f"{_utc(source.start_ms)} to {_utc(source.end_ms)}"
+    if outside == len(times):
+        raise ReplayError(
+            f"{strategy.name}: every signal lies outside the recording, {period}; are the times UTC, and of that year?"
+        )
+    told = f"of {len(times)} moments {outside} lie outside the recording, {period}, and are left out"
+    return (f"{strategy.name}: {told}",)
+
+
+def _utc(moment_ms: int) -> str:
+    return f"{datetime.fromtimestamp(moment_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"

@@ -33,7 +33,7 @@ def run_info(plan: Plan, result: ResultNote, *, complete: bool) -> RunInfo:
             hedging=wish.hedging,
         ),
         broker={"latency_ms": wish.latency_ms, "slippage_points": wish.slippage_points, "zone": wish.zone},
-        strategy=plan.strategy.name,
+        strategy=plan.strategy_text,
         config=ConfigNote(
             policy_hash=policy_hash(plan.settings),
             preset=plan.preset,

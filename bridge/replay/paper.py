@@ -86,8 +86,11 @@ class PaperAccount(SimulatedBroker):
         for name, tape in self._tapes.items():
             tape.go_on(ticks.get(name, NO_TICKS))
 
-    def advance(self, to_ms: int) -> None:
-        """As every broker, but it stops at a breach (`found`)."""
+    def advance(self, to_ms: int, *, restate: bool = True) -> None:
+        """As every broker, but it stops at a breach (`found`).
+
+        Without `restate` tick values stay as they are: where only a span ends, nothing may change.
+        """
         while self.now_ms < to_ms and self.found is None:
             midnight = self._next_midnight()
             self._run(min(to_ms, midnight - 1))
@@ -98,7 +101,8 @@ class PaperAccount(SimulatedBroker):
                     self.look()
                 if self.found is None:
                     self._run(midnight)
-        self._restate_when_due()
+        if restate:
+            self._restate_when_due()
 
     def offset_ms(self, at_ms: int) -> int:
         """The broker's clock less UTC at a moment."""
@@ -132,10 +136,11 @@ class PaperAccount(SimulatedBroker):
 
     def look(self, at_ms: int | None = None) -> None:
         """Show the account of this moment to judge and sheet."""
-        bids, asks = self.prices()
+        marks = self.marks()
+        bids, asks = self.prices() if marks else ({}, {})
         balance = self._ledger.balance
         equity, losing = balance, 0.0
-        for each in self.marks():
+        for each in marks:
             profit = floating(each, bids, asks)
             equity += profit
             losing += min(0.0, profit)
@@ -219,11 +224,14 @@ class PaperAccount(SimulatedBroker):
         """Close everything at the last quotes, however old, and drop what waits."""
         ledger = self._ledger
         ledger.working.clear()
+        ledger.changes += 1
+        self.why = "end"
         for held in list(ledger.holdings.values()):
             quote = self.quote(held.symbol)
             if quote is not None:
                 price = self._slipped(self.specs[held.symbol], other(held.side), held.exit_price(quote))
                 ledger.leave(held, held.volume, price, self.now_ms)
+        self.why = "exit"
         self.look()
 
     def near_call(self) -> float:

@@ -39,15 +39,22 @@ class Plan:
     out: Path
     engine: EngineName = "fast"
     preset: str | None = None
+    said: str = ""
+    """What the strategy was named as, with its parameters; its own name where empty."""
     notes: tuple[str, ...] = ()
     """What was left out or changed, one sentence each."""
+
+    @property
+    def strategy_text(self) -> str:
+        """The strategy as a run tells of it."""
+        return self.said or self.strategy.name
 
     def key(self) -> dict[str, Any]:
         """What must be the same to go on with an interrupted run, in words that an error can name."""
         source = self.source
         return {
             "market": [source.name, list(source.symbols), source.start_ms, source.end_ms, source.count],
-            "strategy": self.strategy.name,
+            "strategy": self.strategy_text,
             "configuration": [self.settings.login, policy_hash(self.settings)],
             "broker": asdict(self.broker),
             "engine": self.engine,

@@ -58,7 +58,7 @@ class ConfigNote(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RuleNote(msgspec.Struct, frozen=True, kw_only=True):
-    """One loss rule of the firm. `strict`: equity on the floor is a breach already."""
+    """One loss rule of the firm. `strict`: only below the floor is a breach, else touching it is one."""
 
     name: str
     scope: Literal["daily", "total"]
@@ -227,6 +227,25 @@ class RunWriter:
         write_table(self.folder / BARS_FILE, _bars_table(self.bars))
         text = msgspec.json.format(msgspec.json.encode(info), indent=2) + b"\n"
         replace_file(self.folder / RUN_FILE, lambda path: path.write_bytes(text))
+
+
+def new_folder(folder: Path) -> None:
+    """Make a folder for a run; it may be there, but empty. Raises ReplayError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise ReplayError(f"{folder} is not empty: name a new folder with --out, or go on with --continue")
+    except OSError as fault:
+        raise ReplayError(f"{folder} cannot be made: {fault.strerror or fault}") from fault
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Remove what a process left that was killed while it wrote. Raises ReplayError."""
+    for path in folder.glob(".*.tmp"):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as fault:
+            raise ReplayError(f"{path} cannot be removed: {fault.strerror or fault}") from fault
 
 
 def read_run(folder: Path) -> Run:

@@ -17,8 +17,8 @@ from bridge.replay.paper import PaperAccount
 from bridge.replay.strategy import Entry
 from bridge.service import Incoming, Service
 from bridge.settings import AccountSettings
-from bridge.terminal.base import AccountReport, Execution
-from bridge.terminal.recorded import RecordedTerminal
+from bridge.terminal.base import AccountReport, Execution, SymbolReport
+from bridge.terminal.recorded import REFRESH_MS, RecordedTerminal
 
 
 class ReplayTerminal(RecordedTerminal):
@@ -46,6 +46,13 @@ class ReplayTerminal(RecordedTerminal):
         self._account = report
         for name in paper.specs:
             self._read_symbol(name, now_ms)
+
+    def _read_symbol(self, name: str, now_ms: int) -> None:
+        """Once a minute of the clock: so it does not matter whether a run was continued in between."""
+        known = self._symbols.get(name)
+        if known is None or not known.checks or known.received_ms // REFRESH_MS != now_ms // REFRESH_MS:
+            spec, checks = self.broker.specs[name], self.broker.checks(name)
+            self._symbols[name] = SymbolReport(spec=spec, received_ms=now_ms, checks=checks)
 
     def connected(self, now_ms: int) -> bool:  # noqa: ARG002 - as every terminal
         """While the replay lasts."""

@@ -19,6 +19,8 @@ class Sheet:
     def __init__(self, start_ms: int, end_ms: int, judge: Judge, before: "Last") -> None:
         count = -(-(end_ms - start_ms) // BUCKET_MS)
         self._start_ms = start_ms
+        self.end_ms = end_ms
+        """Where the span ends."""
         self._judge = judge
         self._before = before
         self.touched = np.zeros(count, dtype=np.bool_)
@@ -70,24 +72,27 @@ class Sheet:
         """Ticks at one balance, oldest first, (n,), n > 0; the stretches are those of the judge's lines."""
         first = (int(time_ms[0]) - self._start_ms) // BUCKET_MS
         last = (int(time_ms[-1]) - self._start_ms) // BUCKET_MS
-        if first == last:
-            rows, starts, ends = np.array([first]), np.array([0]), np.array([len(time_ms)])
-        else:
-            numbers = np.arange(first, last + 1)
-            edges = np.searchsorted(time_ms, self._start_ms + numbers[1:] * BUCKET_MS)
-            starts, ends = np.append(0, edges), np.append(edges, len(time_ms))
-            kept = ends > starts
-            rows, starts, ends = numbers[kept], starts[kept], ends[kept]
+        bounds = np.empty(last - first + 2, np.int64)
+        bounds[0], bounds[-1] = 0, len(time_ms)
+        bounds[1:-1] = time_ms.searchsorted(self._start_ms + np.arange(first + 1, last + 1) * BUCKET_MS)
+        starts, ends = bounds[:-1], bounds[1:]
+        rows: slice | NDArray[np.int64] = slice(first, last + 1)
+        kept = ends > starts
+        if not kept.all():
+            rows, starts, ends = first + np.flatnonzero(kept), starts[kept], ends[kept]
+        lows = np.minimum.reduceat(equity, starts)
         self.touched[rows] = True
         self._balance[rows] = balance
         self._equity[rows] = equity[ends - 1]
-        self._low[rows] = np.minimum(self._low[rows], np.minimum.reduceat(equity, starts))
+        self._low[rows] = np.minimum(self._low[rows], lows)
         self._high[rows] = np.maximum(self._high[rows], np.maximum.reduceat(equity, starts))
-        for line, found in zip(self._judge.lines, stretches, strict=True):
+        for line, (floor, headroom) in zip(self._judge.lines, stretches, strict=True):
             name = line.rule.name
-            floor = found.floor
             self._floors[name][rows] = floor if isinstance(floor, float) else floor[ends - 1]
-            least = np.minimum.reduceat(found.headroom, starts)
+            if headroom is None:
+                least = (lows if line.equity else np.minimum(balance, lows)) - floor
+            else:
+                least = np.minimum.reduceat(headroom, starts)
             self._headrooms[name][rows] = np.minimum(self._headrooms[name][rows], least)
 
     def rows(self, until_ms: int) -> tuple[Equity, "Last"]:

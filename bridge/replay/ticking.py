@@ -6,7 +6,6 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.market.broker_types import levels_of
 from bridge.market.recording import TickSeries
 from bridge.replay.marks import floating
 from bridge.replay.paper import PaperAccount
@@ -41,10 +40,12 @@ class TickingAccount(PaperAccount):
 
     def _pass(self, until: int) -> int | None:
         """Ticks up to `until`, or before the first at which something happens; the place of that one."""
-        bids, asks = self.prices()
         marks, levels, call = self.marks(), self._levels(), self.near_call()
+        if not marks and not levels:
+            return None  # nothing is held and nothing waits: the account stays as it is
+        bids, asks = self.prices()
         seen = _Seen(self, self._ledger.balance)
-        balance, order, add, quiet = self._ledger.balance, self.order, seen.add, seen.quiet
+        balance, order, quiet = self._ledger.balance, self.order, seen.quiet
         for at, time_ms, number, bid, ask in self._ticks(until):
             name = order[number]
             bids[name], asks[name] = bid, ask
@@ -60,20 +61,16 @@ class TickingAccount(PaperAccount):
                 equity += profit
                 if profit < 0:
                     losing += profit
-            if equity <= call or not quiet(time_ms, equity, losing):
+            if equity <= call or not quiet(time_ms, equity, losing, profits):
                 seen.write()
                 return at
-            add(time_ms, equity, profits)
         seen.write()
         return None
 
     def _levels(self) -> dict[str, tuple[float, float, float, float]]:
         """Prices at which something acts, by symbol: bid below, bid above, ask below, ask above."""
-        ledger = self._ledger
-        names = {held.symbol for held in ledger.holdings.values()} | {w.order.symbol for w in ledger.working.values()}
         found = {}
-        for name in names:
-            near = levels_of(ledger.of(name), ledger.waiting(name))
+        for name, near in self.levels().items():
             found[name] = (
                 -np.inf if near.bid_below is None else near.bid_below,
                 np.inf if near.bid_above is None else near.bid_above,
@@ -123,41 +120,23 @@ class _Seen:
         self._balance = balance
         self._judge = account.judge
         self._lines = account.judge.lines
-        self._number = -1
+        self._row_ends_ms = 0
         self._low = self._high = self._equity = balance
         self._rooms: list[float] = []
-        self._now: list[float] | None = None
+        self._floors: list[float] = []
         self._worst: list[float] = []
         self._best: list[float] = []
 
-    def quiet(self, time_ms: int, equity: float, losing: float) -> bool:
-        """Whether a tick breaches nothing; peaks follow it."""
-        judge, balance = self._judge, self._balance
-        for line in judge.ticks:
-            basis = line.basis(balance, equity)
-            if basis > line.anchor:
-                line.set(basis)
+    def quiet(self, time_ms: int, equity: float, losing: float, profits: list[float]) -> bool:
+        """Whether a tick breaches nothing; then peaks have followed it, and it is added."""
+        if self._judge.too_low(losing):
+            return False
         # Floors that stand still are nearest at the lowest equity: above it there is nothing new to see.
-        self._now = None
-        if judge.ticks or equity < self._low or time_ms // BUCKET_MS != self._number:
-            self._now = [line.measure(balance, equity) - line.floor for line in self._lines]
-            for line, room in zip(self._lines, self._now, strict=True):
-                if line.broken(room) and not line.spent:
-                    return False
-        return not judge.too_low(losing)
-
-    def add(self, time_ms: int, equity: float, profits: list[float]) -> None:
-        """A tick that was quiet."""
-        if time_ms // BUCKET_MS != self._number:
-            self._write_row()
-            self._number = time_ms // BUCKET_MS
-            self._low = self._high = equity
-            self._rooms = self._now or []
-            self._floors = [line.floor for line in self._lines]
-        elif self._now is not None:
-            self._rooms = [min(each) for each in zip(self._now, self._rooms, strict=True)]
-            if self._judge.ticks:
-                self._floors = [line.floor for line in self._lines]
+        if equity < self._low or time_ms >= self._row_ends_ms or self._judge.ticks:
+            rooms = self._headrooms(equity)
+            if rooms is None:
+                return False
+            self._look(time_ms, equity, rooms)
         self._time_ms, self._equity = time_ms, equity
         if equity < self._low:
             self._low = equity
@@ -170,6 +149,29 @@ class _Seen:
                 self._worst[number] = profit
             elif profit > self._best[number]:
                 self._best[number] = profit
+        return True
+
+    def _look(self, time_ms: int, equity: float, rooms: list[float]) -> None:
+        """Keep the least headrooms of the row; a tick beyond its end begins the next one."""
+        if time_ms >= self._row_ends_ms:
+            self._write_row()
+            self._row_ends_ms = (time_ms // BUCKET_MS + 1) * BUCKET_MS
+            self._low = self._high = equity
+            self._rooms = rooms
+        else:
+            self._rooms = [min(each) for each in zip(rooms, self._rooms, strict=True)]
+        self._floors = [line.floor for line in self._lines]
+
+    def _headrooms(self, equity: float) -> list[float] | None:
+        """What each rule has left, peaks following the tick; None where one is breached."""
+        balance = self._balance
+        for line in self._judge.ticks:
+            basis = line.basis(balance, equity)
+            if basis > line.anchor:
+                line.set(basis)
+        rooms = [line.measure(balance, equity) - line.floor for line in self._lines]
+        broken = any(line.broken(room) and not line.spent for line, room in zip(self._lines, rooms, strict=True))
+        return None if broken else rooms
 
     def write(self) -> None:
         """Tell everything that was added."""
@@ -179,9 +181,8 @@ class _Seen:
             account.note(each.ticket, worst, best)
 
     def _write_row(self) -> None:
-        if self._number >= 0:
+        if self._row_ends_ms:
             extremes = self._low, self._high
             account = self._account
             account.highest = max(account.highest, self._high)
             account.sheet.merge(self._time_ms, self._balance, self._equity, extremes, self._floors, self._rooms)
-        self._number = -1

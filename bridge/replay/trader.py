@@ -156,10 +156,9 @@ class Trader:
         done = account.close(order.ticket)
         account.why = "exit"
         if isinstance(done, Refusal):
-            # The market is closed: again at the symbol's next tick.
+            # The market is closed: again at the symbol's next tick, or when the next span is there to be looked at.
             next_ms = account.next_tick_ms(held.symbol)
-            if next_ms is not None:
-                self._agenda.add(Item(next_ms, "order", order))
+            self._agenda.add(Item(account.sheet.end_ms if next_ms is None else next_ms, "order", order))
             return
         account.look()
 

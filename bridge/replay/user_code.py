@@ -72,6 +72,15 @@ def load_user_code(text: str) -> Strategy:
     return UserStrategy(text, _demand_strategy(text, made))
 
 
+def file_of(text: str) -> Path | None:
+    """The file of code that was loaded as `text`; None for a module without one."""
+    place = text.rpartition(":")[0]
+    if place.endswith(".py"):
+        return Path(place)
+    origin = getattr(sys.modules.get(place), "__file__", None)
+    return None if origin is None else Path(origin)
+
+
 def _file(path: Path) -> ModuleType:
     if not path.is_file():
         raise ReplayError(f"{path} is not a file; name the one that holds the strategy")

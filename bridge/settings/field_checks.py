@@ -7,6 +7,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bridge.settings.model import AccountEntry, AuthUser, ServerSettings
+from sizing.positions.conditions import check_conditions
+from sizing.positions.rulesets import ShareRule
 from sizing.prop.firm import CalendarRule, Consistency, Firm, FirmLimits, NewsBlackout
 from sizing.prop.formats import (
     BROKER,
@@ -129,6 +131,8 @@ FIELD_CHECKS: dict[tuple[type[Any], str], Callable[[Any], object]] = {
     (FirmLimits, "max_lots_by_size"): sizes,
     (NewsBlackout, "start"): utc_ms,
     (NewsBlackout, "end"): utc_ms,
+    (ShareRule, "all"): check_conditions,
+    (ShareRule, "any"): check_conditions,
     (NewsBlackout, "currencies"): currency_codes,
     (SymbolTable, "correlations"): _correlations,
 }

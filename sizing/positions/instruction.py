@@ -36,6 +36,10 @@ class Instruction:
     magic: int = 0
     priority: int = 0
     """Higher first."""
+    expires_ms: int | None = None
+    """When the EA must not carry it out any more; None: the service says."""
+    covers: tuple[str, ...] = ()
+    """Further keys that are done as soon as this one is: levels that a stronger one takes with it."""
 
     @property
     def raises_risk(self) -> bool:

@@ -37,6 +37,10 @@ class Held:
     margin: float
     stop_risk: float | None
     """What it loses at its stop with costs; None without a stop."""
+    initial_price: float | None = None
+    """Price of its first entry, where additions have moved `price_open` (netting); None: `price_open` is it."""
+    added_to: int = 0
+    """Hedging: the ticket of the position that this one was scaled into; 0: it stands for itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +59,7 @@ class Market:
     volatility_pct: float | None = None
     """Daily ATR in percent of the price."""
     volatility_percentile: float | None = None
-    regime: Regime | None = None
+    regime: Regime | Literal["normal"] | None = None
     momentum_pct: float | None = None
     """Move of the last closed bars, in percent of the price, positive when it rose."""
     volume_ratio: float | None = None

@@ -116,7 +116,9 @@ def given(rule: LossRule, anchor: float, seen: Observation) -> RuleState:
 
 def _observe_rule(firm: Firm, rule: LossRule, initial: float, state: RuleState, seen: Observation) -> RuleState:
     if rule.sampled == "inception":
-        return state._replace(anchor=initial, day_ms=seen.day_ms, upto_ms=seen.now.at_ms)
+        return RuleState(
+            state.rule, state.kind, initial, seen.day_ms, seen.now.at_ms, state.given_ms, state.missing, state.raised
+        )
     state = _set_back(rule, state, seen)
     if rule.scope == "daily" and state.day_ms - seen.day_ms > _STEP_MS:
         return state  # what is known of the later day is kept until it comes

@@ -116,14 +116,14 @@ def evaluate(
 
     A rule on the balance still counts floating losses: they become realised ones.
     """
-    measured = account.equity if rule.measured_on == "equity" else min(account.balance, account.equity)
-    amount = rule.amount(initial_balance, anchor)
-    floor = _floor(rule, initial_balance, anchor)
-    floor_after = _floor(rule, initial_balance, _next_anchor(rule, account, anchor, winning))
+    measured, amount = _measured(rule, account), rule.amount(initial_balance, anchor)
+    lock, after = rule.lock(initial_balance), _next_anchor(rule, account, anchor, winning)
+    floor = floor_after = _floor(anchor, amount, lock)
+    if after != anchor:
+        floor_after = _floor(after, rule.amount(initial_balance, after), lock)
     touch = 0.0 if rule.strict else CENT
     headroom = round(measured - floor - touch, _DIGITS)
     left = round(measured - floor, _DIGITS)
-    lock = rule.lock(initial_balance)
     return RuleStatus(
         name=rule.name,
         scope=rule.scope,
@@ -136,7 +136,7 @@ def evaluate(
         resets_ms=resets_ms if rule.scope == "daily" or rule.sampled == "reset" else None,
         anchor=anchor,
         measured=measured,
-        breached=left < 0 if rule.strict else left <= 0,
+        breached=_is_breached(rule, left),
         pauses=rule.breach == "pauses",
         on_balance=rule.measured_on == "balance",
         trails=rule.anchor in ("equity", "higher"),
@@ -144,10 +144,22 @@ def evaluate(
     )
 
 
-def _floor(rule: LossRule, initial_balance: float, anchor: float) -> float:
-    floor = anchor - rule.amount(initial_balance, anchor)
-    lock = rule.lock(initial_balance)
-    return floor if lock is None else min(floor, lock)
+def breached(rule: LossRule, account: Account, initial_balance: float, anchor: float) -> bool:
+    """What `evaluate` says of that, and no more."""
+    amount, lock = rule.amount(initial_balance, anchor), rule.lock(initial_balance)
+    return _is_breached(rule, round(_measured(rule, account) - _floor(anchor, amount, lock), _DIGITS))
+
+
+def _measured(rule: LossRule, account: Account) -> float:
+    return account.equity if rule.measured_on == "equity" else min(account.balance, account.equity)
+
+
+def _is_breached(rule: LossRule, left: float) -> bool:
+    return left < 0 if rule.strict else left <= 0
+
+
+def _floor(anchor: float, amount: float, lock: float | None) -> float:
+    return anchor - amount if lock is None else min(anchor - amount, lock)
 
 
 def _next_anchor(rule: LossRule, account: Account, anchor: float, winning: float) -> float:

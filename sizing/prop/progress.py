@@ -8,6 +8,9 @@ from typing import NamedTuple
 from sizing.prop.firm import Firm
 from sizing.snapshot import Deal, Progress
 
+_OPENS = (0, 2)
+"""ENUM_DEAL_ENTRY: in, in and out."""
+
 
 class DayResult(NamedTuple):
     """One day of the firm: what its closed trades earned after costs, in account currency, and positions opened."""
@@ -52,11 +55,12 @@ def day_results(
 def day_sums(firm: Firm, initial_balance: float, days: Sequence[DayResult], day_ms: int) -> DaySums:
     """What the days come to; `day_ms` begins the one that holds now."""
     least = initial_balance * firm.min_day_profit_pct / 100
+    profits = [day.profit for day in days]
     return DaySums(
-        counted=sum(day.profit >= least if least else day.opened > 0 for day in days),
-        best=max((day.profit for day in days), default=0.0),
-        won=sum(day.profit for day in days if day.profit > 0),
-        today=sum(day.profit for day in days if day.day_ms == day_ms),
+        counted=sum([profit >= least for profit in profits] if least else [day.opened > 0 for day in days]),
+        best=max(profits, default=0.0),
+        won=sum([profit for profit in profits if profit > 0]),
+        today=sum([day.profit for day in days if day.day_ms == day_ms]),
         since_ms=days[0].day_ms if days else None,
     )
 
@@ -104,5 +108,5 @@ def _compared_with(firm: Firm, earned: float, target: float | None, won: float) 
 
 
 def _day(day_ms: int, deals: Sequence[Deal]) -> DayResult:
-    profit = round(sum(deal.net for deal in deals), 2)
-    return DayResult(day_ms, profit, len({deal.position_id for deal in deals if deal.entry in (0, 2)}))
+    profit = round(sum([deal.net for deal in deals]), 2)
+    return DayResult(day_ms, profit, len({deal.position_id for deal in deals if deal.entry in _OPENS}))

@@ -721,6 +721,25 @@ def test_days_and_progress_are_the_same_after_a_kill(make: Make) -> None:
     assert (after["progress"]["days"], after["progress"]["earned"]) == (3, 1_400)
 
 
+def test_days_come_out_the_same_told_deal_by_deal_or_at_once(make: Make) -> None:
+    """Of deals that follow each other within a day only that day is counted anew; a late one of the day before, too."""
+    trades = [("02 10:00", 700.0), ("02 11:00", -50.0), ("03 09:00", 20.0), ("03 12:00", -300.0), ("02 15:00", 90.0)]
+    progress = []
+    for every in (True, False):
+        rig = make(young=True, firm={"target_pct": 10.0, "min_days": 4})
+        rig.at("2026-03-01 10:00")
+        rig.report()
+        for moment, profit in trades:
+            rig.clock.advance_to(max(rig.clock.now_ms(), at(f"2026-03-{moment}") + SECOND))
+            rig.paper.trade(at(f"2026-03-{moment}"), profit)
+            if every:
+                rig.report()
+        rig.report()
+        progress.append((rig.rules()["progress"], rig.desks[0].rules.kept.days))
+    assert progress[0] == progress[1]
+    assert progress[0][0]["earned"] == 460
+
+
 # The broker's own clock ----------------------------------------------------------------------------------------------
 
 

@@ -290,7 +290,7 @@ def test_files_out_of_order_are_refused_at_once(tmp_path, write):
     write_specs(tmp_path)
     write(tmp_path, generate(50, days=2), dates="2024-01")
     path = write(tmp_path, generate(50, days=1), dates="2024-02")
-    with pytest.raises(MarketError, match="row 0: earlier than the end of the file before.* delete one") as caught:
+    with pytest.raises(MarketError, match=r"row 0: earlier than the end of the file before.* delete one") as caught:
         open_source(tmp_path)
     assert str(path) in str(caught.value)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sizing.audit import DAY_MS, Forecast, Outcome, Path, correction, deal_loss, judged, path_loss, verdict
+from sizing.audit import DAY_MS, Forecast, Outcome, Path, Record, correction, deal_loss, judged, path_loss, verdict
 from sizing.policy import AuditPolicy
 from sizing.snapshot import Side
 from sizing.stats.backtest import accepted_exceedances, kupiec
@@ -128,6 +128,18 @@ def test_only_the_first_forecast_of_a_day_counts_and_the_newest_days() -> None:
     assert [each.loss for each in judged(rows, 10)] == [1.0, 2.0, 8.0]
     assert [each.loss for each in judged(rows, 2)] == [2.0, 8.0]
     assert judged([], 5) == []
+
+
+@EXAMPLES
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 23), st.sampled_from([60, 1_440, 4_000])), max_size=40))
+def test_a_record_keeps_along_what_is_judged_of_all(rows: list[tuple[int, int, int]]) -> None:
+    record, told = Record(4), []
+    for number, (day, hour, minutes) in enumerate(rows):
+        before = record.judged
+        told.append(outcome(day, float(number), hour=hour, minutes=minutes))
+        changed = record.add(told[-1])
+        assert record.judged == judged(told, 4)
+        assert changed or record.judged == before
 
 
 def test_more_than_the_value_at_risk_is_beyond_it() -> None:

@@ -1,5 +1,6 @@
 """The firm's day, its weekend, and its floors."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from sizing.engine import size
 from sizing.prop.calendar import day_bounds, weekend_bounds
-from sizing.prop.evaluate import evaluate
+from sizing.prop.evaluate import breached, evaluate
 from sizing.prop.firm import Firm, NewsBlackout
 from sizing.prop.history import balance_at
 from sizing.prop.rules import LossRule
@@ -230,6 +231,16 @@ def status(
     rule: LossRule, balance: float, equity: float, initial: float = 200_000.0, anchor: float = 200_000.0
 ) -> RuleStatus:
     return evaluate(rule, make_account(balance=balance, equity=equity), initial, anchor, at("2026-01-15 23:00:00"))
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("equity", [189_999.99, 190_000.0, 190_000.000_000_1, 190_000.01, 201_000.0])
+def test_a_breach_is_found_alone_as_with_all_the_rest(equity: float, strict: bool) -> None:
+    rule = replace(ftmo().rules[0], strict=strict)
+    account = make_account(balance=204_000.0, equity=equity)
+    whole = evaluate(rule, account, 200_000.0, 200_000.0, at("2026-01-15 23:00:00"))
+    assert breached(rule, account, 200_000.0, 200_000.0) is whole.breached
+    assert whole.breached is (equity < 190_000.0 if strict else equity < 190_000.01)
 
 
 def test_minus_13000_after_plus_4000_is_legal_at_2359_and_a_breach_at_midnight() -> None:

@@ -1,0 +1,75 @@
+"""Files of share rules (`config/positions/share-*.toml`): read whole, or refused with every problem at once."""
+
+from pathlib import Path
+from typing import Any
+
+from bridge.errors import ConfigError
+from bridge.settings.schema import parse
+from bridge.settings.source import Fault, Loc, Source, SourceError, read
+from sizing.positions.rulesets import RuleSet, ShareRules, contradictions, repeated_names
+from sizing.prop.formats import FieldFault
+
+_SETS = ("enter_market", "open_positions")
+
+
+def load_share_rules(path: Path) -> ShareRules:
+    """The rules of a file, named after it. Raises `ConfigError` that lists every problem with rule name and key."""
+    rules, faults = read_share_rules(path, path.name)
+    if rules is None:
+        lines = "\n  ".join(map(str, sorted(faults, key=lambda fault: fault.line or 0)))
+        count = "1 problem" if len(faults) == 1 else f"{len(faults)} problems"
+        raise ConfigError(f"{count} in {path.parent}:\n  {lines}")
+    return rules
+
+
+def read_share_rules(path: Path, name: str) -> tuple[ShareRules | None, list[Fault]]:
+    """The rules of a file, or None and everything that is wrong with it; `name` is what faults call the file."""
+    try:
+        source = read(path, name)
+    except SourceError as error:
+        return None, [error.fault]
+    data = {**source.data, "name": path.stem}
+    rules, faults = parse(ShareRules, source, data)
+    if rules is not None and not source.faults:
+        return rules, []
+    # Checks between fields wait for the fields: made here all the same, so that one look shows everything.
+    faults = [*source.faults, *faults, *_between_fields(source, data)]
+    return None, [_named(fault, data) for fault in dict.fromkeys(faults)]
+
+
+def _between_fields(source: Source, data: dict[str, Any]) -> list[Fault]:
+    """What is wrong between fields that may each be right, found in the tables as they are written."""
+    written = {name: _rules(data.get(name)) for name in _SETS}
+    names = repeated_names((name, [rule.get("name") for rule in rules]) for name, rules in written.items())
+    faults = _placed(source, (), names)
+    for name, rules in written.items():
+        table = data.get(name)
+        if isinstance(table, dict):
+            faults += parse(RuleSet, source, {**table, "rules": ()}, (name,))[1]
+        for index, rule in enumerate(rules):
+            conditions = tuple(each for key in ("all", "any") for each in _listed(rule.get(key)))
+            found = contradictions(rule.get("action"), rule.get("target_percent"), conditions)
+            faults += _placed(source, (name, "rules", index), found)
+    return faults
+
+
+def _placed(source: Source, loc: Loc, found: list[FieldFault]) -> list[Fault]:
+    return [source.fault((*loc, *((key,) if isinstance(key, str) else key)), problem) for key, problem in found]
+
+
+def _rules(table: Any) -> list[dict[str, Any]]:
+    """The rules of a set as written; an empty one for each that is no table, so that places stay right."""
+    rules = table.get("rules") if isinstance(table, dict) else None
+    return [rule if isinstance(rule, dict) else {} for rule in _listed(rules)]
+
+
+def _listed(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else ()
+
+
+def _named(fault: Fault, data: dict[str, Any]) -> Fault:
+    """The fault with the name of the rule that it is in."""
+    if len(fault.loc) < 3 or fault.loc[1] != "rules" or not isinstance(index := fault.loc[2], int):
+        return fault
+    name = _rules(data[str(fault.loc[0])])[index].get("name")
+    return fault._replace(problem=f'rule "{name}": {fault.problem}') if isinstance(name, str) else fault
