@@ -51,7 +51,7 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     until_ms: int
     owed: bool
     target_ms: int | None
-    traded_days: list[int]
+    days: dict[int, tuple[float, int]]
     days_of: int
     account: AccountState
     lines: list[tuple[float, bool]]

@@ -22,7 +22,7 @@ from bridge.replay.checkpoint import (
     write_checkpoint,
 )
 from bridge.replay.columns import arrow
-from bridge.replay.goal import Goal
+from bridge.replay.goal import Goal, next_reset
 from bridge.replay.judge import Judge
 from bridge.replay.jumping import JumpingAccount
 from bridge.replay.notes import result_note, run_info
@@ -46,7 +46,6 @@ from bridge.replay.ticking import TickingAccount
 from bridge.replay.ticks import Span
 from bridge.replay.trader import Trader
 from bridge.replay.view import AccountView
-from sizing.prop.calendar import day_bounds
 
 SAVE_EVERY_S = 10.0
 """How much work an interruption may cost."""
@@ -156,11 +155,8 @@ class Replay:
         return Sheet(min(self._until_ms, span.start_ms), span.end_ms, self._judge, self._last)
 
     def _resets(self, after_ms: int, until_ms: int) -> Iterator[int]:
-        """The firm's resets, by the broker's clock of each day where it follows that."""
-        while True:
-            after_ms = day_bounds(self._firm, after_ms, self._there().offset_ms(after_ms))[1]
-            if after_ms > until_ms:
-                return
+        """The firm's resets, by the broker's clock of each night where it follows that."""
+        while (after_ms := next_reset(self._firm, after_ms, self._there().offset_ms)) <= until_ms:
             yield after_ms
 
     def _moments(self, span: Span) -> NDArray[np.int64]:
@@ -239,12 +235,11 @@ class Replay:
 
     def _reach(self, ms: int, *, restate: bool = True) -> None:
         """Let time pass, every tick of `ms` included; a breach that ends the account stops it."""
-        account = self._there()
-        while True:
+        account, stopped = self._there(), True
+        while stopped and self._breach is None:
             account.advance(ms, restate=restate)
+            stopped = account.found is not None
             self._settle_up()
-            if self._breach is not None or account.now_ms >= ms:
-                return
 
     def _reset(self, ms: int) -> None:
         """The firm's day begins, before any tick of that moment."""
@@ -265,9 +260,8 @@ class Replay:
         elif found is not None:
             # The service halts by itself, once it sees the account where it is now.
             self._session.poll(found.time_ms)
-        if account.closed:
-            self._trader.take_closed()
-            self._goal.look(account)
+        self._trader.take_closed()
+        self._goal.look(account)
 
     # Beginning and end -----------------------------------------------------------------------------------------------
 
@@ -290,7 +284,7 @@ class Replay:
         self.writer.bars = {name: _since(each, start_ms) for name, each in self._bars.all(BAR_TIMEFRAME).items()}
         goal = self._goal
         result = result_note(
-            self._there(), self.writer, self._breach, target_ms=goal.met_ms, days_traded=len(goal.days),
+            self._there(), self.writer, self._breach, target_ms=goal.met_ms, days_traded=goal.traded,
             granted=self._trader.granted, seconds=self._seconds,
         )  # fmt: skip
         return run_info(self.plan, result, complete=complete)
@@ -332,7 +326,7 @@ class Replay:
             until_ms=self._until_ms,
             owed=self._owed,
             target_ms=goal.met_ms,
-            traded_days=sorted(goal.days),
+            days=goal.days,
             days_of=goal.counted,
             account=self._there().state(),
             lines=[(line.anchor, line.spent) for line in self._judge.lines],
@@ -361,7 +355,7 @@ class Replay:
             line.set(anchor)
             line.spent = spent
         self._judge.told = kept.told
-        self._goal.restore(kept.target_ms, kept.traded_days, kept.days_of)
+        self._goal.restore(kept.target_ms, kept.days, kept.days_of)
         for item in kept.agenda:
             self._agenda.add(restored(item))
         self._bars.restore({(each.symbol, each.timeframe): restored_bars(each) for each in kept.bars})

@@ -1,10 +1,12 @@
-"""When the firm's target was met: everything closed with the profit that it wants, in days enough."""
+"""When the firm's target was met: everything closed with the profit that it wants, in days enough, no day too good."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
 
 from bridge.replay.paper import PaperAccount
 from sizing.prop.calendar import day_bounds
 from sizing.prop.firm import Firm
+from sizing.prop.formats import BROKER
+from sizing.prop.progress import DayResult, progress_of
 
 _CENT = 0.005
 
@@ -16,29 +18,45 @@ class Goal:
         self._firm = firm
         self._initial = initial
         self.met_ms: int | None = None
-        self.days: set[int] = set()
-        """The firm's days, by their beginning, on which a position was opened."""
+        self.days: dict[int, tuple[float, int]] = {}
+        """The firm's days, by their beginning: what their deals made after costs, and positions opened."""
         self.counted = 0
         """Deals that were looked at."""
         self._day = 0, 0, 0
 
-    def restore(self, met_ms: int | None, days: Iterable[int], counted: int) -> None:
+    def restore(self, met_ms: int | None, days: Mapping[int, tuple[float, int]], counted: int) -> None:
         """Go on from there."""
-        self.met_ms, self.days, self.counted = met_ms, set(days), counted
+        self.met_ms, self.days, self.counted = met_ms, dict(days), counted
+
+    @property
+    def traded(self) -> int:
+        """Days on which a position was opened."""
+        return sum(opened > 0 for _, opened in self.days.values())
 
     def look(self, account: PaperAccount) -> None:
         """The account as it stands."""
         deals = account.deals()
-        for deal in deals[self.counted :]:
-            if deal.symbol and deal.entry != 1:
-                self.days.add(self._day_of(deal.time_ms, account.offset_ms(deal.time_ms)))
-        self.counted = len(deals)
-        percent = self._firm.target_pct
-        if percent is None or self.met_ms is not None or account.positions():
+        if len(deals) == self.counted:
             return
-        earned = account.balance - self._initial >= self._initial * percent / 100 - _CENT
-        if earned and len(self.days) >= self._firm.min_days:
+        for deal in deals[self.counted :]:
+            if deal.symbol:
+                day = self._day_of(deal.time_ms, account.offset_ms(deal.time_ms))
+                profit, opened = self.days.get(day, (0.0, 0))
+                self.days[day] = profit + deal.net, opened + (deal.entry in (0, 2))
+        self.counted = len(deals)
+        if self.met_ms is None and not account.positions() and self._is_met(account.balance):
             self.met_ms = deals[-1].time_ms
+
+    def _is_met(self, balance: float) -> bool:
+        """Whether profit, days and the best day are as the firm wants them."""
+        percent = self._firm.target_pct
+        if percent is None or balance - self._initial < self._initial * percent / 100 - _CENT:
+            return False
+        days = [DayResult(day, round(profit, 2), opened) for day, (profit, opened) in sorted(self.days.items())]
+        progress = progress_of(self._firm, balance, self._initial, days, days[-1].day_ms if days else 0)
+        if progress is None or progress.days < self._firm.min_days:
+            return False
+        return progress.best_day_limit is None or progress.best_day <= progress.best_day_limit + _CENT
 
     def _day_of(self, moment_ms: int, offset_ms: int) -> int:
         """When the firm's day began that holds a moment."""
@@ -46,3 +64,16 @@ class Goal:
         if not begin <= moment_ms < end or offset != offset_ms:
             self._day = *day_bounds(self._firm, moment_ms, offset_ms), offset_ms
         return self._day[0]
+
+
+def next_reset(firm: Firm, after_ms: int, offset_ms: Callable[[int], int]) -> int:
+    """The firm's next reset; `offset_ms` is the broker's clock less UTC, which may have changed by that night."""
+    offset = offset_ms(after_ms)
+    reset_ms = day_bounds(firm, after_ms, offset)[1]
+    if firm.timezone != BROKER:
+        return reset_ms
+    moved_ms = reset_ms + offset - offset_ms(reset_ms)
+    if moved_ms > after_ms:
+        return moved_ms
+    later_ms = day_bounds(firm, reset_ms, offset)[1]
+    return later_ms + offset - offset_ms(later_ms)

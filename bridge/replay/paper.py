@@ -91,7 +91,7 @@ class PaperAccount(SimulatedBroker):
 
         Without `restate` tick values stay as they are: where only a span ends, nothing may change.
         """
-        while self.now_ms < to_ms and self.found is None:
+        while self.found is None and (self.now_ms < to_ms or self._has_unread(to_ms)):
             midnight = self._next_midnight()
             self._run(min(to_ms, midnight - 1))
             if midnight <= to_ms and self.found is None:
@@ -103,6 +103,11 @@ class PaperAccount(SimulatedBroker):
                     self._run(midnight)
         if restate:
             self._restate_when_due()
+
+    def _has_unread(self, until_ms: int) -> bool:
+        """Whether a breach at the first of several ticks of one moment has left others."""
+        tapes = self._tapes.values()
+        return any(tape.read < len(tape.ticks.time_ms) and tape.ticks.time_ms[tape.read] <= until_ms for tape in tapes)
 
     def offset_ms(self, at_ms: int) -> int:
         """The broker's clock less UTC at a moment."""

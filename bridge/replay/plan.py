@@ -1,8 +1,12 @@
 """What is to be replayed, and how the broker behaves."""
 
+import hashlib
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
+
+import msgspec
 
 from bridge.replay.strategy import Strategy
 from bridge.replay.ticks import TickSource
@@ -52,10 +56,15 @@ class Plan:
     def key(self) -> dict[str, Any]:
         """What must be the same to go on with an interrupted run, in words that an error can name."""
         source = self.source
+        specs = msgspec.json.encode([each.spec for each in source.symbols.values()])
         return {
-            "market": [source.name, list(source.symbols), source.start_ms, source.end_ms, source.count],
+            "lotbridge": version("lotbridge"),
+            "market": [
+                source.name, list(source.symbols), source.start_ms, source.end_ms, source.count,
+                hashlib.sha256(specs).hexdigest(),
+            ],
             "strategy": self.strategy_text,
             "configuration": [self.settings.login, policy_hash(self.settings)],
             "broker": asdict(self.broker),
             "engine": self.engine,
-        }
+        }  # fmt: skip

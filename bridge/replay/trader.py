@@ -11,6 +11,9 @@ from bridge.replay.session import Session
 from bridge.replay.strategy import Entry, Exit
 from sizing.snapshot import Deal, Position
 
+_INOUT = 2
+"""DEAL_ENTRY_INOUT: a netting position was turned."""
+
 
 class Ask(NamedTuple):
     """Ask for the lots of an entry, and trade them."""
@@ -125,15 +128,17 @@ class Trader:
             self._note(order.number, 0, "refused_by_broker")
             return
         ticket, price = deal.position_id, deal.price
-        self._open(order.number, deal)
+        self.book(order.number, deal)
         account.look()
         self._session.fill(order.number, order.reservation, ticket, deal.volume, price)
         self._note(order.number, ticket, "filled")
         if entry.exit_ms is not None:
             self._agenda.add(Item(max(entry.exit_ms, account.now_ms), "order", Close(ticket, "exit")))
 
-    def _open(self, number: int, deal: Deal) -> None:
+    def book(self, number: int, deal: Deal) -> None:
         """Remember what a fill opened. On a netting account it may have added to, closed or turned a position."""
+        turned = self._account.closed[-1].deal.commission if deal.entry == _INOUT else 0.0
+        self.take_closed()  # whatever it has closed belongs to what was open before
         row = self._writer.decisions[number - 1]
         known = self.opened.get(deal.position_id)
         if deal.entry == 0 and known is not None:
@@ -143,9 +148,8 @@ class Trader:
             )  # fmt: skip
         elif deal.entry in (0, 2):
             held = next(each for each in self._account.positions() if each.ticket == deal.position_id)
-            share = held.volume / deal.volume
-            paid = deal.commission * share
-            self.opened[deal.position_id] = Opened(number, row.risk_amount * share, paid, held.volume)
+            risk = row.risk_amount * held.volume / deal.volume
+            self.opened[deal.position_id] = Opened(number, risk, deal.commission - turned, held.volume)
 
     def _close(self, order: Close) -> None:
         account = self._account
@@ -169,9 +173,16 @@ class Trader:
     def _trade(self, each: Closed) -> TradeRow:
         held, deal = each.held, each.deal
         opened = self.opened.get(held.ticket, Opened(-1, 0.0, 0.0, deal.volume))
-        share = min(1.0, deal.volume / opened.lots)
-        commission = round(deal.commission + opened.commission * share, 2)
-        net, risk = round(deal.profit + deal.swap + commission, 2), opened.risk * share
+        # What was paid to open it goes with its parts; the last one takes what is left, to the cent.
+        left = max(0.0, round(opened.lots - deal.volume, 8))
+        share = deal.volume / opened.lots if left else 1.0
+        paid, risk = round(opened.commission * share, 2), opened.risk * share
+        if left:
+            self.opened[held.ticket] = Opened(opened.decision, opened.risk - risk, opened.commission - paid, left)
+        else:
+            self.opened.pop(held.ticket, None)
+        commission = round(deal.commission + paid, 2)
+        net = round(deal.profit + deal.swap + commission, 2)
         return TradeRow(
             ticket=held.ticket,
             decision=opened.decision,

@@ -161,8 +161,10 @@ def _part(story: Story, start_ms: int, end_ms: int) -> dict[str, TickSeries]:
 
 
 def _reach(told: PaperAccount, ms: int, found: list[Any]) -> None:
-    while told.now_ms < ms and not _ended(found):
+    stopped = True
+    while stopped and not _ended(found):
         told.advance(ms)
+        stopped = told.found is not None
         _take(told, found)
 
 
