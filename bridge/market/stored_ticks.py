@@ -112,6 +112,8 @@ class HeldTicks:
 
     def pieces(self, from_ms: int) -> Generator[Piece, None, None]:
         start = int(np.searchsorted(self.ticks.time_ms, from_ms))
+        # Cut in the same places from wherever it begins.
+        start -= start % packed.ROWS
         for at in range(start, self.rows, packed.ROWS):
             yield _piece(cut(self.ticks, at, at + packed.ROWS))
 

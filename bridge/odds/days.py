@@ -16,6 +16,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+_NOTHING = 1e-9
+"""Percent that floats may err by."""
+
 
 class Trades(NamedTuple):
     """Closed trades by opening, columns of one length. `net`, `worst` (<= 0) and `best` (>= 0) are money."""
@@ -104,12 +107,22 @@ def days_of(rows: Sequence[Sequence[Step]], opening: Sequence[float]) -> Days:
     )
 
 
-def trade_days(trades: Trades, curve: Curve, bounds: Ints, initial: float, most: int | None = None) -> Days:
+def trade_days(
+    trades: Trades,
+    curve: Curve,
+    bounds: Ints,
+    initial: float,
+    most: int | None = None,
+    stop_pct: float | None = None,
+) -> Days:
     """The days between `bounds`, from trades: a step for each that closes, another at the end for what stays open.
 
     Of trades that are open together only each one's own extremes are known: all of them are taken to have stood at
     their best at once, and then at their worst at once. A trade is booked on the day it was closed, and its extremes
     count on every day it was open. With `most`, later openings of a day are left out.
+
+    With `stop_pct`, a day ends with the close at which it has lost so much: what is open is closed at its worst and is
+    no part of the days that follow, and what would have been opened later that day is not.
     """
     kept = _first(trades, bounds, most)
     decided = _decided_on(trades, initial)[kept]
@@ -121,7 +134,7 @@ def trade_days(trades: Trades, curve: Curve, bounds: Ints, initial: float, most:
         opening.append(_carried_in(curve, begin_ms, float(worst[carried].sum()), float(best[carried].sum())))
         alive = [*carried, *range(first[day], first[day + 1])]
         closing = sorted((each for each in alive if own.closed_ms[each] < end_ms), key=lambda i: int(own.closed_ms[i]))
-        steps, left = [], set(alive)
+        steps, left, booked = list[Step](), set(alive), 0.0
         for each in closing:
             moment = own.closed_ms[each]
             there = [i for i in sorted(left) if own.opened_ms[i] < moment or i == each]
@@ -135,6 +148,11 @@ def trade_days(trades: Trades, curve: Curve, bounds: Ints, initial: float, most:
                     bool(own.opened_ms[first[day] : first[day + 1]].min(initial=moment + 1) <= moment),
                 )
             )
+            booked += steps[-1].net
+            if stop_pct is not None and booked <= -stop_pct + _NOTHING:
+                steps[-1] = _closed_out(steps[-1])
+                left.clear()
+                break
         carried = sorted(left)
         if carried:
             low = float(worst[carried].sum())
@@ -178,18 +196,31 @@ def scaled(days: Days, factor: float) -> Days:
 
 
 def stopped(days: Days, limit_pct: float) -> Days:
-    """The same days, each ended by the close at which it had lost so much; what is open is closed as it stands."""
+    """The same days, each ended by the step at which it had lost so much; what is open is closed as it stands.
+
+    It must have been closed on the same day: else the next day goes on with it.
+    """
     rows = []
     for day in range(days.size):
         steps, booked = list[Step](), 0.0
         for step in days.steps(day):
             booked += step.net
-            if booked <= -limit_pct:
-                steps.append(step._replace(net=step.net + step.after, after=0.0))
+            if booked <= -limit_pct + _NOTHING:
+                steps.append(_closed_out(step))
                 break
             steps.append(step)
         rows.append(steps)
     return days_of(rows, days.opening.tolist())
+
+
+def held_over(trades: Trades, bounds: Ints) -> int:
+    """How many of the trades were open at one of these moments."""
+    opened, closed = (np.searchsorted(bounds, each, side="right") for each in (trades.opened_ms, trades.closed_ms))
+    return int(np.count_nonzero(opened != closed))
+
+
+def _closed_out(step: Step) -> Step:
+    return step._replace(net=step.net + step.after, after=0.0)
 
 
 def _steps(moved: tuple[Floats, ...], traded: Bools, base: float) -> list[Step]:

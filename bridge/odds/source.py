@@ -9,13 +9,14 @@ import numpy as np
 from bridge.errors import ConfigError, JournalError
 from bridge.journal.reader import JournalReader
 from bridge.journal.records import Inputs, PolicyPart
+from bridge.market.broker_zone import BrokerZone, zone_of
 from bridge.odds.days import Curve, Ints, Trades
 from bridge.odds.errors import OddsError
 from bridge.proof.source import firm_of
-from bridge.replay.run import JOURNAL_FILE, Run
+from bridge.replay.run import JOURNAL_FILE, RUN_FILE, Run
 from bridge.settings.schema import parse
 from bridge.settings.source import read
-from sizing.prop.calendar import day_bounds, resets_between
+from sizing.prop.calendar import day_bounds, next_reset
 from sizing.prop.firm import Firm
 
 _WHOLE_DAY = 24
@@ -97,13 +98,18 @@ def _traded_until(run: Run) -> int:
 def _bounds(run: Run, firm: Firm, curve: Curve) -> Ints:
     """Where the firm's days begin, and the end of the last. Days with a few hours of market are joined to the next.
 
-    For a firm whose day is its broker's, the broker's clock is UTC, as in the replay.
+    For a firm whose day is its broker's, that is by the clock of the replay's broker.
     """
-    begin_ms = day_bounds(firm, run.info.market.start_ms)[0]
+    zone, start_ms = _zone(run), run.info.market.start_ms
+    begin_ms = day_bounds(firm, start_ms, zone.wall_ms(start_ms) - start_ms)[0]
     last_ms = max(_traded_until(run), *(row.closed_ms for row in run.trades))
-    after_ms = day_bounds(firm, last_ms)[1]
-    bounds = [begin_ms]
-    for reset_ms in resets_between(firm, begin_ms, after_ms):
+
+    def offset_ms(at_ms: int) -> int:
+        return zone.wall_ms(at_ms) - at_ms
+
+    after_ms = next_reset(firm, last_ms, offset_ms)
+    bounds, reset_ms = [begin_ms], begin_ms
+    while (reset_ms := next_reset(firm, reset_ms, offset_ms)) <= after_ms:
         buckets = np.searchsorted(curve.time_ms, [bounds[-1], reset_ms])
         if buckets[1] - buckets[0] >= _WHOLE_DAY:
             bounds.append(reset_ms)
@@ -111,3 +117,12 @@ def _bounds(run: Run, firm: Firm, curve: Curve) -> Ints:
         raise OddsError(f"{run.folder} holds no day with six hours of market; replay more ticks.")
     bounds[-1] = after_ms
     return np.array(bounds, dtype=np.int64)
+
+
+def _zone(run: Run) -> BrokerZone:
+    """The clock of the replay's broker."""
+    text = str(run.info.broker.get("zone", "UTC"))
+    try:
+        return zone_of(text)
+    except ValueError as fault:
+        raise OddsError(f"{run.folder / RUN_FILE}: {fault}. Replay into a new folder.") from fault

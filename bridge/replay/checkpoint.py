@@ -19,7 +19,7 @@ from bridge.replay.strategy import Entry
 from bridge.replay.trader import Ask, Close, Opened, Place
 
 CHECKPOINT_FILE = "checkpoint.msgpack"
-_FORMAT = 1
+_FORMAT = 2
 _COLUMNS = ("open", "high", "low", "close")
 
 

@@ -22,7 +22,7 @@ from bridge.replay.checkpoint import (
     write_checkpoint,
 )
 from bridge.replay.columns import arrow
-from bridge.replay.goal import Goal, next_reset
+from bridge.replay.goal import Goal
 from bridge.replay.judge import Judge
 from bridge.replay.jumping import JumpingAccount
 from bridge.replay.notes import result_note, run_info
@@ -46,6 +46,7 @@ from bridge.replay.ticking import TickingAccount
 from bridge.replay.ticks import Span
 from bridge.replay.trader import Trader
 from bridge.replay.view import AccountView
+from sizing.prop.calendar import next_reset
 
 SAVE_EVERY_S = 10.0
 """How much work an interruption may cost."""
@@ -226,12 +227,12 @@ class Replay:
         timeframe, account = self.plan.strategy.timeframe, self._there()
         if timeframe is None:
             return 0
-        length, quote = TIMEFRAME_MS[timeframe], account.quote(symbol)
-        next_ms = account.next_tick_ms(symbol)
-        if next_ms is None or (quote is not None and quote.time_ms >= account.now_ms - account.now_ms % length):
+        quote, next_ms = account.quote(symbol), account.next_tick_ms(symbol)
+        # This is the first tick of any symbol since the close: an older quote is from before it.
+        if next_ms is None or (quote is not None and quote.time_ms >= account.now_ms):
             return 0
         wait_ms = next_ms - account.now_ms
-        return wait_ms if wait_ms < length else 0
+        return wait_ms if wait_ms < TIMEFRAME_MS[timeframe] else 0
 
     def _reach(self, ms: int, *, restate: bool = True) -> None:
         """Let time pass, every tick of `ms` included; a breach that ends the account stops it."""

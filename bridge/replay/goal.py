@@ -1,11 +1,10 @@
 """When the firm's target was met: everything closed with the profit that it wants, in days enough, no day too good."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from bridge.replay.paper import PaperAccount
 from sizing.prop.calendar import day_bounds
 from sizing.prop.firm import Firm
-from sizing.prop.formats import BROKER
 from sizing.prop.progress import DayResult, progress_of
 
 _CENT = 0.005
@@ -64,16 +63,3 @@ class Goal:
         if not begin <= moment_ms < end or offset != offset_ms:
             self._day = *day_bounds(self._firm, moment_ms, offset_ms), offset_ms
         return self._day[0]
-
-
-def next_reset(firm: Firm, after_ms: int, offset_ms: Callable[[int], int]) -> int:
-    """The firm's next reset; `offset_ms` is the broker's clock less UTC, which may have changed by that night."""
-    offset = offset_ms(after_ms)
-    reset_ms = day_bounds(firm, after_ms, offset)[1]
-    if firm.timezone != BROKER:
-        return reset_ms
-    moved_ms = reset_ms + offset - offset_ms(reset_ms)
-    if moved_ms > after_ms:
-        return moved_ms
-    later_ms = day_bounds(firm, reset_ms, offset)[1]
-    return later_ms + offset - offset_ms(later_ms)

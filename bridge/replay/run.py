@@ -258,10 +258,7 @@ def read_run(folder: Path) -> Run:
         (TRADES_FILE, trades, info.result.trades),
     ):
         if len(rows) != told:
-            raise ReplayError(
-                f"{folder / name} has {len(rows)} rows, but {RUN_FILE} tells of {told}: they are of two runs. "
-                "Replay into a new folder"
-            )
+            raise ReplayError(f"{folder / name} has {len(rows)} rows, but {RUN_FILE} tells of {told}: {_mend(folder)}")
     return Run(
         folder=folder,
         info=info,
@@ -270,6 +267,15 @@ def read_run(folder: Path) -> Run:
         equity=_read_equity(folder / EQUITY_FILE, [rule.name for rule in info.rules]),
         bars=_read_bars(folder / BARS_FILE),
     )
+
+
+def _mend(folder: Path) -> str:
+    """What to do about files that do not belong together."""
+    from bridge.replay.checkpoint import CHECKPOINT_FILE  # noqa: PLC0415 - it builds upon this module
+
+    if (folder / CHECKPOINT_FILE).is_file():
+        return "the run was stopped while it was written. Go on with it: replay with --continue"
+    return "they are of two runs. Replay into a new folder"
 
 
 def read_rows(

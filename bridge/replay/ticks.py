@@ -216,7 +216,7 @@ class _Source:
                 _Shelf(feed.symbol, stack.enter_context(closing(feed.pieces(start_ms))), share) for feed in self.feeds
             ]
             while (end_ms := _fill(shelves, start_ms)) is not None:
-                taken = {shelf.symbol: shelf.take(start_ms, end_ms) for shelf in shelves}
+                taken = {shelf.symbol: shelf.take(end_ms) for shelf in shelves}
                 ticks = {name: series for name, series in taken.items() if len(series.time_ms)}
                 if ticks:
                     yield Span(start_ms, end_ms, ticks)
@@ -257,10 +257,10 @@ class _Shelf:
         piece.read(cut(self._columns, self.held, end))
         self.held = end
 
-    def take(self, start_ms: int, end_ms: int) -> TickSeries:
-        """The ticks of [start_ms, end_ms); earlier ones are dropped. The columns given out are never written again."""
-        start, end = np.searchsorted(self._columns.time_ms[: self.held], (start_ms, end_ms)).tolist()
-        taken = cut(self._columns, start, end)
+    def take(self, end_ms: int) -> TickSeries:
+        """The ticks before `end_ms`. The columns given out are never written again."""
+        end = int(np.searchsorted(self._columns.time_ms[: self.held], end_ms))
+        taken = cut(self._columns, 0, end)
         # A copy of what is left: a view would keep the whole columns in memory after the span is done with.
         self._columns = _copied(cut(self._columns, end, self.held), self.held - end)
         self.held -= end
@@ -280,8 +280,12 @@ def _fill(shelves: list[_Shelf], start_ms: int) -> int | None:
     """Read until there is a span, and where it ends; None where no tick is left.
 
     Every symbol is complete up to the day of the last tick that was read of it, so the one that lags is read on.
+    What was read from before the start counts for nothing: spans end where they would have without stopping there.
     """
     while True:
+        for shelf in shelves:
+            if shelf.held and shelf.first_ms < start_ms:
+                shelf.take(start_ms)
         reading = [shelf for shelf in shelves if not shelf.ended]
         filled = [shelf for shelf in shelves if shelf.held]
         if not reading:

@@ -1,6 +1,6 @@
 """When a firm's day, weekend and daily break begin, in its own time zone. Times in and out are UTC milliseconds."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -22,6 +22,21 @@ def day_bounds(firm: Firm, now_ms: int, broker_offset_ms: int = 0) -> tuple[int,
     resets = _resets_around(zone, day_minute(firm.reset), _local(now_ms, zone).date())
     last = max(reset for reset in resets if reset <= now_ms)
     return last, min(reset for reset in resets if reset > now_ms)
+
+
+def next_reset(firm: Firm, after_ms: int, offset_ms: Callable[[int], int]) -> int:
+    """The first reset after a moment, by what the broker's clock is that night: it may have changed since.
+
+    `offset_ms` gives that clock less UTC at a moment. Where the clock leaps over the reset, the leap is the reset.
+    """
+    ahead_ms = offset_ms(after_ms)
+    reset_ms = day_bounds(firm, after_ms, ahead_ms)[1]
+    if firm.timezone != BROKER:
+        return reset_ms
+    then_ms = offset_ms(reset_ms)
+    moved_ms = reset_ms + ahead_ms - then_ms
+    fits = moved_ms > after_ms and offset_ms(moved_ms) == then_ms
+    return moved_ms if fits else reset_ms
 
 
 @lru_cache(maxsize=256)

@@ -11,14 +11,14 @@ from typer.testing import CliRunner, Result
 
 from bridge.cli import app
 from bridge.errors import LotbridgeError
-from bridge.odds.batches import Deal
+from bridge.odds.batches import Deal, Plan, Task
 from bridge.odds.figures import Figure, OddsReport
 from bridge.odds.odds import Wish, odds_of, without_target
 from bridge.odds.page import ASSUMES, odds_page
 from bridge.odds.plot import draw_odds
-from bridge.odds.spread import run_all
+from bridge.odds.spread import Answers, run_all
 from bridge.proof.source import firm_of
-from bridge.replay.run import read_run
+from bridge.replay.run import Run, read_run
 from bridge.report.page import Sheet
 from tests.odds.builders import DAY_MS, INITIAL, START_MS, write_run
 
@@ -44,6 +44,15 @@ def report_of(run: Path, **wish: Any) -> OddsReport:
     firm = wish.pop("firm", firm_of("ftmo-2step", INITIAL))
     wanted = Wish(firm, INITIAL, 30, 500, 7, 25, **{"run_risk": 0.5, **wish})
     return odds_of(read_run(run), wanted, lambda plan, tasks: run_all(plan, tasks, lambda _: None, jobs=1))
+
+
+def one_process(plan: Plan, tasks: list[Task]) -> Answers:
+    return run_all(plan, tasks, lambda _: None, jobs=1)
+
+
+GIVEN: dict[str, Any] = {
+    "initial": INITIAL, "days": 10, "challenges": 100, "seed": 7, "resamples": 0, "run_risk": 0.5, "base_risks": (0.5,),
+}  # fmt: skip
 
 
 def test_the_page_tells_odds_and_what_they_assume(run: Path) -> None:
@@ -96,6 +105,40 @@ def test_another_target_balance_and_firm_are_taken(run: Path) -> None:
     assert (report["firm"], report["initial_balance"], report["target_pct"]) == ("topstep", 50_000.0, 3.0)
     assert (report["source"]["block"], report["days"]) == (4, 10)
     assert len(report["rows"][0]["passed_by"]) == 10
+
+
+def held(run: Path, folder: Path) -> Run:
+    """The run with one trade that was held until the next day."""
+    made = read_run(run)
+    rows = list(made.trades)
+    rows[4] = rows[4]._replace(closed_ms=rows[5].opened_ms)
+    return dataclasses.replace(made, trades=rows, folder=folder)
+
+
+@pytest.mark.parametrize(
+    ("wish", "why"),
+    [
+        ({"paths": True, "daily_stops": (None, 1.0)}, r"has 1 trades that were open when a day .* Omit --paths"),
+        ({"firm": firm_of("topstep", INITIAL)}, r"has 1 trades .* topstep pauses an account .* before the day ends"),
+        (
+            {"deal": Deal(500.0, 0.0, 0.8, without_target(firm_of("topstep", INITIAL)), 10)},
+            "topstep pauses an account for the rest of a day",
+        ),
+    ],
+)
+def test_what_would_book_a_trade_on_two_days_is_refused(
+    run: Path, tmp_path: Path, wish: dict[str, Any], why: str
+) -> None:
+    wanted = Wish(**{"firm": firm_of("ftmo-2step", INITIAL), **GIVEN, **wish})
+    with pytest.raises(LotbridgeError, match=why):
+        odds_of(held(run, tmp_path), wanted, one_process)
+    assert odds_of(read_run(run), wanted, one_process).rows  # every trade closed on its day
+
+
+def test_a_daily_stop_is_drawn_with_trades_that_are_held(run: Path, tmp_path: Path) -> None:
+    wanted = Wish(**{"firm": firm_of("ftmo-2step", INITIAL), **GIVEN, "daily_stops": (None, 1.0)})
+    plain, stopped = (row for row in odds_of(held(run, tmp_path), wanted, one_process).rows)
+    assert plain.profit.value != stopped.profit.value
 
 
 def test_a_firm_without_a_target_has_odds_of_standing(run: Path) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bridge.odds.days import Curve, Step, path_days, scaled, stopped, trade_days
+from bridge.odds.days import Curve, Step, held_over, path_days, scaled, stopped, trade_days
 from tests.odds.builders import INITIAL, START_MS, bounds, coins, no_curve, trades_of
 
 HOUR_MS = 3_600_000
@@ -93,3 +93,25 @@ def test_a_stopped_day_ends_at_the_close_that_lost_enough_with_what_is_open_clos
     assert [step.net for step in stopped(days, 2.0).steps(1)] == [1.0, -1.9]
     held = days._replace(after=np.array([0.0, -0.5, 0.0, 0.0, 0.0]))
     assert list(stopped(held, 2.0).steps(0))[-1] == Step(0.0, -1.0, -1.5, 0.0, traded=True)
+
+
+def test_what_a_stopped_day_has_closed_is_no_part_of_the_days_that_follow() -> None:
+    """The first loses 2 %; the second is held over two resets and is 1.5 % down at its worst; the third is later."""
+    trades = trades_of((1, 2, -2_000, -2_000, 0), (1.5, 50, 2_940, -1_470, 2_940), (3, 26, 100, 0, 100))
+    plain = trade_days(trades, no_curve(), bounds(3), INITIAL)
+    assert plain.sums() == pytest.approx([-2.0, 100 / 980, 2_940 / 1_000])
+    days = trade_days(trades, no_curve(), bounds(3), INITIAL, stop_pct=2.0)
+    assert list(days.steps(0)) == [pytest.approx((2.94, -3.47, -3.47, 0.0, True))]
+    assert days.sums().tolist() == pytest.approx([-3.47, 0.0, 0.0])
+    assert (np.diff(days.starts).tolist(), days.opening.tolist()) == ([1, 0, 0], [0.0, 0.0, 0.0])
+
+
+def test_a_day_that_is_not_stopped_is_what_it_was() -> None:
+    trades = trades_of((1, 2, -2_000, -2_000, 0), (1.5, 50, 2_940, -1_470, 2_940), (3, 26, 100, 0, 100))
+    plain, days = (trade_days(trades, no_curve(), bounds(3), INITIAL, stop_pct=each) for each in (None, 2.01))
+    assert all(getattr(plain, name).tolist() == getattr(days, name).tolist() for name in plain._fields)
+
+
+def test_trades_open_at_the_end_of_a_day_are_counted() -> None:
+    trades = trades_of((1, 2, 0, 0, 0), (3, 23.9, 0, 0, 0), (3, 24, 0, 0, 0), (23, 49, 0, 0, 0), (24, 25, 0, 0, 0))
+    assert held_over(trades, bounds(3)) == 2

@@ -1,6 +1,7 @@
 """A run's folder as days to draw from."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from bridge.errors import ConfigError
+from bridge.market.broker_zone import zone_of
 from bridge.odds.challenge import simulate
 from bridge.odds.days import path_days, trade_days
 from bridge.odds.errors import OddsError
@@ -15,6 +17,7 @@ from bridge.odds.source import base_risk_of, firm_named, source_of
 from bridge.proof.source import firm_of
 from bridge.replay.run import BreachNote, Run, read_run
 from bridge.settings import defaults_folder
+from sizing.prop.calendar import next_reset
 from tests.bridge.builders import Rig
 from tests.odds.builders import DAY_MS, INITIAL, START_MS, write_run
 from tests.sizing.builders import ftmo, total_rule
@@ -34,6 +37,49 @@ def test_days_are_the_firms_and_those_without_market_are_joined_to_the_next(run:
     # The hour before the first tick belongs to the first day; a Saturday's reset begins the next Monday.
     assert (source.bounds[:-1] - START_MS).tolist() == [day * DAY_MS + prague for day in weekdays]
     assert source.bounds[-1] == START_MS + 19 * DAY_MS + prague
+
+
+@pytest.mark.parametrize("zone", ["new-york-close", "Europe/Athens", "Africa/Cairo", "+05:30"])
+def test_days_of_a_firm_that_follows_its_broker_begin_at_the_midnight_of_the_replays_broker(
+    tmp_path: Path, zone: str
+) -> None:
+    run = read_run(write_run(tmp_path / "run", days=90, per_day=1))
+    info = msgspec.structs.replace(run.info, broker={**run.info.broker, "zone": zone})
+    bounds = source_of(dataclasses.replace(run, info=info), ftmo(timezone="broker")).bounds.tolist()
+    clock = zone_of(zone)
+    # In Cairo one midnight is leapt over: the day of 2026-04-24 begins at 01:00.
+    leapt = {HOUR_MS} if zone == "Africa/Cairo" else set()
+    assert {clock.wall_ms(each) % DAY_MS for each in bounds} == {0} | leapt
+    assert len(bounds) - 1 == 90
+
+
+def ahead_of(zone: str) -> Callable[[int], int]:
+    """How far a broker's clock is ahead of UTC."""
+    clock = zone_of(zone)
+    return lambda at_ms: clock.wall_ms(at_ms) - at_ms
+
+
+@pytest.mark.parametrize(
+    ("zone", "lengths"), [("Europe/Athens", [24, 23, 24]), ("new-york-close", [24, 24, 24]), ("UTC", [24, 24, 24])]
+)
+def test_a_night_in_which_the_brokers_clock_changes_moves_the_reset_that_follows(zone: str, lengths: list[int]) -> None:
+    resets = [START_MS + 81 * DAY_MS]  # Friday 2026-03-27
+    for _ in range(4):
+        resets.append(next_reset(ftmo(timezone="broker"), resets[-1], ahead_of(zone)))
+    assert (np.diff(resets[1:]) // HOUR_MS).tolist() == lengths
+
+
+def test_an_hour_that_comes_twice_adds_no_day() -> None:
+    resets = [START_MS + 291 * DAY_MS]  # Friday 2026-10-23
+    for _ in range(4):
+        resets.append(next_reset(ftmo(timezone="broker"), resets[-1], ahead_of("Europe/Athens")))
+    assert (np.diff(resets[1:]) // HOUR_MS).tolist() == [24, 25, 24]
+
+
+def test_a_broker_of_no_clock_is_named_with_its_file(run: Run) -> None:
+    info = msgspec.structs.replace(run.info, broker={"zone": "Nowhere/Else"})
+    with pytest.raises(OddsError, match=r"run\.json: 'Nowhere/Else' is no broker's time zone"):
+        source_of(dataclasses.replace(run, info=info), ftmo())
 
 
 def test_a_commission_that_floating_profit_lacks_is_added_to_the_worst(run: Run) -> None:

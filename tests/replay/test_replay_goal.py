@@ -9,10 +9,11 @@ import pytest
 from bridge.market.broker_types import Refusal
 from bridge.market.broker_zone import zone_of
 from bridge.replay.agenda import Agenda
-from bridge.replay.goal import Goal, next_reset
+from bridge.replay.goal import Goal
 from bridge.replay.run import RunWriter
 from bridge.replay.strategy import Entry, Exit
 from bridge.replay.trader import Trader
+from sizing.prop.calendar import next_reset
 from sizing.prop.firm import Consistency, Firm
 from sizing.snapshot import Deal
 from tests.builders import at, make_symbol

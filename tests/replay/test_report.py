@@ -161,6 +161,29 @@ def test_forecasts_are_compared_per_decision(writer: RunWriter) -> None:
     assert found.mean_excess == pytest.approx((560 / 550 + 660 / 550) / 2)
 
 
+def test_what_added_to_a_netting_position_is_forecast_with_it(writer: RunWriter) -> None:
+    """Two buys of one position, a sell that closed half of it, and one that turned what was left."""
+    sides = ("buy", "buy", "sell", "sell", "sell")
+    writer.decisions.extend(make_decision(number, side=side, ticket=7) for number, side in enumerate(sides))
+    writer.decisions.append(make_decision(5, ticket=0, outcome="refused_by_broker"))
+    writer.trades.extend(make_trade(net, decision=0, ticket=7) for net in (-500.0, -550.0))
+    writer.trades.append(make_trade(-1_300.0, decision=3, ticket=7, side="sell"))
+    run = read(writer)
+    found = figures_of(run).forecast
+    assert (found.compared, found.losses) == (2, 2)
+    # Two decisions each: 1,000 at the stop, a shortfall of 1,100, a worst case of 1,200; 1,050 and 1,300 were lost.
+    assert (found.beyond_stop, found.beyond_shortfall, found.beyond_worst_case) == (2, 1, 1)
+    assert found.mean_excess == 1_300 / 1_100
+    assert run_data(run)["forecasts"] == [[3, 1_100.0, 1_200.0, 1_300.0], [0, 1_100.0, 1_200.0, 1_050.0]]
+
+
+def test_the_multiple_of_a_position_closed_in_parts_is_that_of_its_whole_risk(writer: RunWriter) -> None:
+    writer.decisions.append(make_decision(0))
+    writer.trades.extend(make_trade(-250.0, decision=0, risk_amount=250.0) for _ in range(2))
+    told = run_data(read(writer))["decisions"][0]
+    assert (told["net"], told["r"]) == (-500.0, -1.0)
+
+
 def wave(rows: int, floors: int) -> Equity:
     """A random walk with a few spikes; its daily floor moves `floors` times."""
     draw = np.random.default_rng(1)

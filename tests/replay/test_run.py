@@ -7,6 +7,7 @@ import pytest
 
 from bridge.errors import ReplayError
 from bridge.market.recording import BarSeries
+from bridge.replay.checkpoint import CHECKPOINT_FILE
 from bridge.replay.columns import arrow, read_table, write_table
 from bridge.replay.run import (
     BARS_FILE,
@@ -102,7 +103,10 @@ def test_files_of_two_runs_are_not_one(writer: RunWriter) -> None:
     writer.trades.clear()
     write_run(writer)
     (writer.folder / RUN_FILE).write_bytes(kept)
-    with pytest.raises(ReplayError, match=r"trades\.parquet has 0 rows, but run\.json tells of 1"):
+    with pytest.raises(ReplayError, match=r"trades\.parquet has 0 rows, but run\.json tells of 1.* a new folder"):
+        read_run(writer.folder)
+    (writer.folder / CHECKPOINT_FILE).touch()
+    with pytest.raises(ReplayError, match=r"trades\.parquet has 0 rows, but run\.json tells of 1.* with --continue"):
         read_run(writer.folder)
 
 

@@ -168,6 +168,24 @@ def test_a_run_goes_on_at_the_end_of_any_span(tmp_path, small, write):
             assert not found
 
 
+@pytest.mark.parametrize("kind", ["held", "plain", "packed"])
+def test_spans_from_the_end_of_any_span_are_the_rest_of_the_whole(tmp_path, small, kind):
+    ticks = {name: generate(count, days=30, seed=count) for name, count in (("EURUSD", 5900), ("NZDUSD", 2770))}
+    if kind == "held":
+        symbols = {name: RecordedSymbol(spec=SPEC, ticks=own) for name, own in ticks.items()}
+        source = source_of(RecordedMarket(name="held", synthetic=True, symbols=symbols))
+    else:
+        write_specs(tmp_path, EURUSD, NZDUSD)
+        for name, own in ticks.items():
+            (write_plain if kind == "plain" else write_packed)(tmp_path, own, name)
+        source = open_source(tmp_path)
+    _, whole = collected(source.spans())
+    assert len(whole) > 5
+    for number, (_, end_ms) in enumerate(whole):
+        _, rest = collected(source.spans(end_ms))
+        assert rest == whole[number + 1 :]
+
+
 def test_exported_text_is_played_and_said_to_be_held_whole(tmp_path):
     write_specs(tmp_path)
     (tmp_path / "broker_zone.txt").write_text("+02:00")

@@ -98,7 +98,7 @@ def _result(trades: Sequence[TradeRow] | None) -> dict[str, float]:
     if not trades:
         return {}
     net = sum(each.net for each in trades)
-    risk = trades[0].risk_amount
+    risk = sum(each.risk_amount for each in trades)
     return {"net": round(net, 2)} | ({"r": round(net / risk, 3)} if risk else {})
 
 
@@ -156,8 +156,7 @@ def _multiples(values: Sequence[float]) -> dict[str, Any]:
 def _forecasts(pairs: Sequence[Realised]) -> list[list[Any]]:
     """Decision, forecast shortfall, worst case and loss of what lost; beyond DOTS only the larger shares of losses."""
     losses = [each for each in pairs if each.net < 0]
-    losses.sort(key=lambda each: each.net / (each.decision.expected_shortfall or math.inf))
+    losses.sort(key=lambda each: each.net / (each.expected_shortfall or math.inf))
     return [
-        [each.decision.number, each.decision.expected_shortfall, each.decision.worst_case, round(-each.net, 2)]
-        for each in losses[:DOTS]
+        [each.decision.number, each.expected_shortfall, each.worst_case, round(-each.net, 2)] for each in losses[:DOTS]
     ]

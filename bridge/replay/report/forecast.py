@@ -27,36 +27,59 @@ class Forecast(msgspec.Struct, frozen=True):
 
 
 class Realised(NamedTuple):
-    """A decision and the net result of the trades that came of it."""
+    """A decision and the net result of the trades that came of it, with what was forecast of them, money.
+
+    On a netting account others may have added to its position: their forecasts are summed with its own.
+    """
 
     decision: DecisionRow
+    risk_amount: float
+    expected_shortfall: float
+    worst_case: float
     net: float
     closed_ms: int
 
 
 def realised(run: Run) -> list[Realised]:
-    """Every decision that became trades, in the order of the decisions."""
+    """Every decision that opened a position of closed trades, in the order of the decisions."""
     nets: defaultdict[int, float] = defaultdict(float)
     closed: dict[int, int] = {}
     for trade in run.trades:
         nets[trade.decision] += trade.net
         closed[trade.decision] = max(closed.get(trade.decision, 0), trade.closed_ms)
-    return [Realised(each, nets[each.number], closed[each.number]) for each in run.decisions if each.number in closed]
+    own: defaultdict[int, list[DecisionRow]] = defaultdict(list)
+    holder: dict[int, DecisionRow] = {}
+    for each in run.decisions:
+        first = holder.get(each.ticket)
+        if each.number in closed:
+            first = holder[each.ticket] = each
+        # One of the other side has closed some of it, or all.
+        if first is not None and each.outcome == "filled" and each.side == first.side:
+            own[first.number].append(each)
+    return [_realised(own[number], nets[number], closed[number]) for number in own]
 
 
 def forecast_of(run: Run) -> Forecast:
     """The counts."""
     pairs = realised(run)
-    beyond = [-each.net / each.decision.expected_shortfall for each in pairs if _beyond(each)]
+    losses = [each for each in pairs if each.net < 0]
+    beyond = [-each.net / each.expected_shortfall for each in pairs if _beyond(each)]
     return Forecast(
         compared=len(pairs),
-        losses=sum(each.net < 0 for each in pairs),
-        beyond_stop=sum(-each.net > each.decision.risk_amount + _CENT for each in pairs if each.net < 0),
+        losses=len(losses),
+        beyond_stop=sum(-each.net > each.risk_amount + _CENT for each in losses),
         beyond_shortfall=len(beyond),
-        beyond_worst_case=sum(-each.net > each.decision.worst_case + _CENT for each in pairs if each.net < 0),
+        beyond_worst_case=sum(-each.net > each.worst_case + _CENT for each in losses),
         mean_excess=sum(beyond) / len(beyond) if beyond else None,
     )
 
 
+def _realised(decisions: list[DecisionRow], net: float, closed_ms: int) -> Realised:
+    risk, shortfall, worst = (
+        sum(getattr(each, name) for each in decisions) for name in ("risk_amount", "expected_shortfall", "worst_case")
+    )
+    return Realised(decisions[0], risk, shortfall, worst, net, closed_ms)
+
+
 def _beyond(each: Realised) -> bool:
-    return 0 < each.decision.expected_shortfall < -each.net - _CENT
+    return 0 < each.expected_shortfall < -each.net - _CENT

@@ -28,7 +28,8 @@ _SECTIONS = (
     (
         "forecast",
         "Forecast against losses",
-        "The expected shortfall that each decision forecast, and what its trade then lost.",
+        "The expected shortfall that each decision forecast, and what its trade then lost; decisions that added to one "
+        "position of a netting account count as one, with the sum of their forecasts.",
     ),
 )
 
