@@ -1,5 +1,6 @@
 """`lotbridge replay`: recorded ticks through the daemon's own service, and a report of what came of it."""
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -128,6 +129,8 @@ def replay(
 
     folders = config or []
     _check(folders, account, firm, preset, out, pace, go_on=go_on)
+    if balance is not None and not math.isfinite(balance):
+        raise typer.BadParameter("It must be a finite number.", param_hint="--balance")
     if news and not folders:
         raise typer.BadParameter("Only with --config, whose folder holds the calendar.", param_hint="--news")
     if pace is not None:
@@ -152,7 +155,8 @@ def replay(
         )
         for number, each in enumerate(accounts)
     ]  # fmt: skip
-    with Interrupts() as interrupts:
+    # The first signal waits for the end of the days at hand; a strategy that never returns is ended by a second one.
+    with Interrupts(insisting=True) as interrupts:
         interrupts.held = True
         infos = []
         for plan in plans:
@@ -258,7 +262,7 @@ def _plan(
         note(each)
     market = account.settings.market
     return Plan(
-        name=f"{source.name}, {account.settings.firm.title}",
+        name=f"{source.name}, {account.settings.firm.title}{account.told}",
         source=source,
         strategy=strategy,
         settings=account.settings,

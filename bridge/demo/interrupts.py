@@ -11,9 +11,11 @@ _CTRL_C_EXIT = 130
 class Interrupts:
     """Inside its `with` block signals raise KeyboardInterrupt, or, while `held`, are only remembered in `number`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, insisting: bool = False) -> None:
+        """With `insisting` a second signal raises even while they are held."""
         self.number: int | None = None
         self.held = False
+        self._insisting = insisting
         self._before: dict[int, Any] = {}
 
     @property
@@ -44,5 +46,5 @@ class Interrupts:
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         first = self.number is None
         self.number = self.number or number
-        if first and not self.held:
+        if (first and not self.held) or (not first and self._insisting):
             raise KeyboardInterrupt

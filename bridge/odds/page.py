@@ -53,6 +53,8 @@ def policy_name(row: Row) -> str:
 def _headline(report: OddsReport) -> str:
     row, figure = max(((row, _main(row)) for row in report.rows), key=lambda pair: pair[1].value)
     what = "passes" if row.passed is not None else "still stands at the end"
+    if figure.value == 0:
+        return f"None {what.replace('passes', 'passed').replace('still stands', 'still stood')}{_source_words(figure)}."
     most = " most often" if len(report.rows) > 1 else ""
     return f"{policy_name(row)} base risk {what}{most}: {_pct(figure)} %{_source_words(figure)}."
 

@@ -207,4 +207,7 @@ def _shown(series: _Timed, now_ms: int, before: BarSeries | None) -> _Shown:
 
 def _first(bars: BarSeries, count: int) -> BarSeries:
     columns = {name: getattr(bars, name)[:count] for name in ("time_ms", "open", "high", "low", "close")}
+    for column in columns.values():
+        # A strategy sees the very bars that the sizer sees: it must not change them.
+        column.flags.writeable = False
     return BarSeries(timeframe=bars.timeframe, **columns)

@@ -21,6 +21,13 @@ class Account(NamedTuple):
     balance: float
     preset: str | None
     notes: tuple[str, ...]
+    folder: str = ""
+    """The configuration folder's name."""
+
+    @property
+    def told(self) -> str:
+        """What is added to the run's name, so that two of them can be told apart."""
+        return f" ({self.folder})" if self.folder else ""
 
 
 def shipped(firm: str, preset: Preset, balance: float | None) -> Account:
@@ -50,7 +57,10 @@ def configured(folder: Path, login: int | None, balance: float | None, *, news: 
     if lacking := found.firm.lacks_size(initial):
         raise ConfigError(f"{found.firm.name}: {lacking[0][1]}. Name one of them with --balance.")
     settings = replace(found, initial_balance=initial)
-    return Account(settings, initial, None, ()) if news else _without_news(settings, initial, None)
+    name = folder.resolve().name
+    if news:
+        return Account(settings, initial, None, (), name)
+    return _without_news(settings, initial, None)._replace(folder=name)
 
 
 def _without_news(settings: AccountSettings, balance: float, preset: str | None) -> Account:

@@ -168,3 +168,17 @@ def test_a_recorded_day_of_another_clock_is_not_shown_early_when_clocks_go_forwa
     store = BarStore({"X": {"D1": recorded}}, {"M15"}, "Europe/Athens")
     assert store.closed("X", "D1", opening + DAY - 1) is None
     assert store.closed("X", "D1", opening + DAY) is not None
+
+
+def test_nobody_who_looks_at_bars_can_change_them() -> None:
+    """A strategy that centres prices in place would otherwise change what the sizer measures."""
+    store = BarStore({}, {"M15"})
+    time_ms = np.arange(0, 4 * 900_000, 60_000, dtype=np.int64)
+    bid = np.full(len(time_ms), 1.1)
+    store.add({"EURUSD": TickSeries(time_ms=time_ms, bid=bid, ask=bid + 0.0001)})
+    seen = store.closed("EURUSD", "M15", int(time_ms[-1]))
+    assert seen is not None
+    with pytest.raises(ValueError, match="read-only"):
+        seen.close[:] = 1.0
+    with pytest.raises(ValueError, match="read-only"):
+        seen.time_ms[0] = 0

@@ -16,6 +16,7 @@ from bridge.replay.run import (
     RUN_FILE,
     TRADES_FILE,
     RunWriter,
+    new_folder,
     read_info,
     read_run,
 )
@@ -168,3 +169,15 @@ def test_a_row_without_a_value_is_told(writer: RunWriter) -> None:
     write_table(path, table.set_column(place, "close", arrow().array([1.0, None, 2.0])))
     with pytest.raises(ReplayError, match="a row has no close"):
         read_run(writer.folder)
+
+
+def test_what_a_run_that_failed_at_once_has_left_does_not_keep_the_next_from_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for suffix in ("", "-tail", ".lock"):
+        (folder / f"journal.sqlite{suffix}").write_bytes(b"")
+    new_folder(folder)
+    assert not (folder / "journal.sqlite").exists()
+    (folder / "notes.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(ReplayError, match="is not empty"):
+        new_folder(folder)

@@ -84,7 +84,8 @@ def _results(figures: Figures) -> Iterator[Line]:
     yield Line("closing equity", f"{figures.equity:,.2f} {money}", figures.equity)
     yield Line("net", f"{figures.net:+,.2f} {money} ({figures.net_percent:+.2f} %)", figures.net)
     fall = f"{figures.max_drawdown:,.2f} {money} ({figures.max_drawdown_percent:.2f} % of the peak)"
-    yield Line("max drawdown", fall, figures.max_drawdown)
+    # From the highest of a quarter of an hour to its lowest, in whichever order they came.
+    yield Line("max drawdown, at most", fall, figures.max_drawdown)
 
 
 def _trades(figures: Figures) -> Iterator[Line]:
