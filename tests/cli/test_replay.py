@@ -1,5 +1,6 @@
 """`lotbridge replay` and what reads its runs: whole commands, real processes, folders with spaces and umlauts."""
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -418,3 +419,20 @@ def test_odds_of_a_run(run: Run, played: Path, tmp_path: Path) -> None:
     assert found["source"]["trades"] == len(read_run(played).trades)
     paths = run("odds", played, "--challenges", "200", "--resamples", "0", "--jobs", "1", "--paths", "--json")
     assert paths.code == 0, paths.err
+
+
+def test_a_strategy_that_never_returns_is_ended_by_a_second_ctrl_c(tmp_path: Path) -> None:
+    (tmp_path / "gated.py").write_text(GATED, "utf-8")
+    process = start("replay", "--signals", "gated.py:make", "--out", "run")
+    deadline = time.monotonic() + DEADLINE_S
+    while not (tmp_path / "here").exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+    stop = getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT)
+    # Signals that come at once may be told as one, so it is sent until the process is gone.
+    while process.poll() is None and time.monotonic() < deadline:
+        process.send_signal(stop)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=0.2)
+    assert process.communicate(timeout=DEADLINE_S)[1].count("Traceback") == 0
+    assert process.returncode == 130
