@@ -14,11 +14,11 @@ from bridge.market.recording import BarSeries
 from bridge.replay.account_state import AccountState
 from bridge.replay.agenda import Item, Kind
 from bridge.replay.columns import replace_file
+from bridge.replay.run import CHECKPOINT_FILE
 from bridge.replay.sheet import Last
 from bridge.replay.strategy import Entry
 from bridge.replay.trader import Ask, Close, Opened, Place
 
-CHECKPOINT_FILE = "checkpoint.msgpack"
 _FORMAT = 2
 _COLUMNS = ("open", "high", "low", "close")
 

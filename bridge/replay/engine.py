@@ -12,7 +12,6 @@ from bridge.market.recording import TIMEFRAME_MS, BarSeries, RecordedMarket, Rec
 from bridge.replay.agenda import Agenda, Item
 from bridge.replay.bars import BarStore
 from bridge.replay.checkpoint import (
-    CHECKPOINT_FILE,
     Checkpoint,
     read_checkpoint,
     restored,
@@ -30,6 +29,7 @@ from bridge.replay.paper import NO_TICKS, Found, PaperAccount
 from bridge.replay.plan import Plan
 from bridge.replay.run import (
     BAR_TIMEFRAME,
+    CHECKPOINT_FILE,
     JOURNAL_FILE,
     RUN_FILE,
     RunInfo,

@@ -17,6 +17,7 @@ from bridge.replay.columns import arrow, read_table, replace_file, rows_table, t
 FORMAT = 1
 RUN_FILE, DECISIONS_FILE, TRADES_FILE = "run.json", "decisions.parquet", "trades.parquet"
 EQUITY_FILE, BARS_FILE, JOURNAL_FILE = "equity.parquet", "bars.parquet", "journal.sqlite"
+CHECKPOINT_FILE = "checkpoint.msgpack"
 BAR_TIMEFRAME = "H1"
 _FLOOR, _HEADROOM = "floor:", "headroom:"
 
@@ -287,7 +288,6 @@ def read_run(folder: Path) -> Run:
 
 def _mend(folder: Path) -> str:
     """What to do about files that do not belong together."""
-    from bridge.replay.checkpoint import CHECKPOINT_FILE  # noqa: PLC0415 - it builds upon this module
 
     if (folder / CHECKPOINT_FILE).is_file():
         return "the run was stopped while it was written. Go on with it: replay with --continue"

@@ -15,12 +15,11 @@ import pytest
 from bridge.errors import ReplayError
 from bridge.journal.reader import JournalReader
 from bridge.recompute import recompute
-from bridge.replay.checkpoint import CHECKPOINT_FILE
 from bridge.replay.configure import shipped
 from bridge.replay.engine import Replay
 from bridge.replay.load import load_strategy, strategy_text
 from bridge.replay.plan import BrokerWish, Plan
-from bridge.replay.run import RunInfo, read_run
+from bridge.replay.run import CHECKPOINT_FILE, RunInfo, read_run
 from tests.replay.test_replay_same import assert_same, sample
 
 SIGNALS = "ma-cross:timeframe=M30,fast=4,slow=12,stop=1.5"

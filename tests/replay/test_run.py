@@ -7,10 +7,10 @@ import pytest
 
 from bridge.errors import ReplayError
 from bridge.market.recording import BarSeries
-from bridge.replay.checkpoint import CHECKPOINT_FILE
 from bridge.replay.columns import arrow, read_table, write_table
 from bridge.replay.run import (
     BARS_FILE,
+    CHECKPOINT_FILE,
     DECISIONS_FILE,
     EQUITY_FILE,
     RUN_FILE,
