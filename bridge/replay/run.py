@@ -288,7 +288,6 @@ def read_run(folder: Path) -> Run:
 
 def _mend(folder: Path) -> str:
     """What to do about files that do not belong together."""
-
     if (folder / CHECKPOINT_FILE).is_file():
         return "the run was stopped while it was written. Go on with it: replay with --continue"
     return "they are of two runs. Replay into a new folder"
