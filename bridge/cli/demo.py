@@ -52,11 +52,11 @@ def demo(
     The daemon is a process of its own and is asked over its real socket; nothing is installed, and nothing is traded.
     """
     # The other commands, and the daemon itself, need none of this.
-    from bridge.demo.interrupts import Interrupts  # noqa: PLC0415
     from bridge.demo.machine import MachineReport  # noqa: PLC0415
     from bridge.demo.printer import Printer  # noqa: PLC0415
     from bridge.demo.scene import Wish  # noqa: PLC0415
     from bridge.demo.stage import run  # noqa: PLC0415
+    from bridge.interrupts import Interrupts  # noqa: PLC0415
 
     firms = sorted(path.stem for path in (defaults_folder() / "firms").glob("*.toml"))
     if firm not in firms:

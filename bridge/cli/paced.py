@@ -11,23 +11,17 @@ from bridge.server import stop_on_signals
 from bridge.settings import MarketSettings
 
 if TYPE_CHECKING:
-    from bridge.replay.configure import Account
+    from bridge.replay.configure import Account, Terms
 
 
 def serve_recording(
-    ticks: Path | None, account: "Account", pace: float, leverage: int | None, journal: Path, bind: str | None
+    ticks: Path | None, account: "Account", terms: "Terms", pace: float, journal: Path, bind: str | None
 ) -> None:
     """Until Ctrl-C, on the loopback. A fill that an EA reports opens the position on the recording.
 
     Raises LotbridgeError.
     """
-    given = account.settings.market
-    market = MarketSettings(
-        path=ticks,
-        balance=account.balance,
-        currency="USD" if given is None else given.currency,
-        leverage=leverage or (100 if given is None else given.leverage),
-    )
+    market = MarketSettings(path=ticks, balance=account.balance, currency=terms.currency, leverage=terms.leverage)
     own = dataclasses.replace(account.settings, terminal="recorded", market=market, mt5=None)
     settings = dataclasses.replace(sample_settings(journal, bind), accounts=(own,))
     log = configure(settings.log)

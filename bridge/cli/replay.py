@@ -1,6 +1,7 @@
 """`lotbridge replay`: recorded ticks through the daemon's own service, and a report of what came of it."""
 
 import math
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,14 +16,27 @@ from bridge.cli.screen import line, note, print_json, screen
 from bridge.settings.defaults import Preset
 
 if TYPE_CHECKING:
-    from bridge.replay.configure import Account
+    from bridge.replay.configure import Account, Terms
     from bridge.replay.plan import Plan
     from bridge.replay.run import RunInfo
     from bridge.replay.ticks import TickSource
 
 _FIRM = "ftmo-2step"
 
-_PACED = {"ticks", "config", "account", "firm", "preset", "balance", "leverage", "news", "out", "pace", "bind"}
+_PACED = {
+    "ticks",
+    "config",
+    "account",
+    "firm",
+    "preset",
+    "balance",
+    "leverage",
+    "currency",
+    "news",
+    "out",
+    "pace",
+    "bind",
+}
 """What `--pace` heeds."""
 
 Engine = Literal["fast", "events"]
@@ -79,6 +93,14 @@ def replay(
     leverage: Annotated[
         int | None, typer.Option(min=1, max=10_000, help="Default: as configured, else 100.", show_default=False)
     ] = None,
+    currency: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CODE",
+            help="Account currency; the recording's tick values must be in it. Default: as configured, else USD.",
+            show_default=False,
+        ),
+    ] = None,
     netting: Annotated[
         bool, typer.Option("--netting", help="One position for each symbol, instead of hedging.")
     ] = False,
@@ -125,10 +147,13 @@ def replay(
     was breached. Ctrl-C stops it after the days at hand; --continue goes on from there.
     """
     # Markets, strategies and reports are not needed by the other commands.
-    from bridge.demo.interrupts import Interrupts  # noqa: PLC0415
+    from bridge.interrupts import Interrupts  # noqa: PLC0415
+    from bridge.replay.configure import terms_of  # noqa: PLC0415
 
     folders = config or []
     _check(folders, account, firm, preset, out, pace, go_on=go_on)
+    if currency is not None and re.fullmatch("[A-Z]{3}", currency) is None:
+        raise typer.BadParameter("It must be a code of three letters, such as EUR.", param_hint="--currency")
     if balance is not None and not math.isfinite(balance):
         raise typer.BadParameter("It must be a finite number.", param_hint="--balance")
     if news and not folders:
@@ -142,16 +167,19 @@ def replay(
     root = out or Path(f"replay-{datetime.now(UTC):%Y%m%d-%H%M%S}")
     if pace is not None:
         from bridge.cli.paced import serve_recording  # noqa: PLC0415
-        from bridge.replay.run import new_folder  # noqa: PLC0415
+        from bridge.replay.folder import new_folder  # noqa: PLC0415
 
         new_folder(root)
-        serve_recording(ticks, accounts[0], pace, leverage, root / "journal.sqlite", bind)
+        serve_recording(
+            ticks, accounts[0], terms_of(accounts[0], currency, leverage), pace, root / "journal.sqlite", bind
+        )
         return
     source = _source(ticks, wanted)
     plans = [
         _plan(
             source, each, signals, root if len(accounts) == 1 else root / "ab"[number], engine,
-            leverage=leverage, netting=netting, latency_ms=latency_ms, slippage=slippage, zone=zone,
+            terms=terms_of(each, currency, leverage), netting=netting, latency_ms=latency_ms, slippage=slippage,
+            zone=zone,
         )
         for number, each in enumerate(accounts)
     ]  # fmt: skip
@@ -242,7 +270,7 @@ def _plan(
     out: Path,
     engine: Engine,
     *,
-    leverage: int | None,
+    terms: "Terms",
     netting: bool,
     latency_ms: int,
     slippage: float,
@@ -257,10 +285,9 @@ def _plan(
     except ValueError as fault:
         raise typer.BadParameter(str(fault), param_hint="--zone") from None
     strategy = load_strategy(signals)
-    notes = (*account.notes, *left_out(strategy, source))
+    notes = (*account.notes, *([terms.note] if terms.note else []), *left_out(strategy, source))
     for each in notes:
         note(each)
-    market = account.settings.market
     return Plan(
         name=f"{source.name}, {account.settings.firm.title}{account.told}",
         source=source,
@@ -268,8 +295,8 @@ def _plan(
         settings=account.settings,
         broker=BrokerWish(
             balance=account.balance,
-            currency="USD" if market is None else market.currency,
-            leverage=leverage or (100 if market is None else market.leverage),
+            currency=terms.currency,
+            leverage=terms.leverage,
             hedging=not netting,
             latency_ms=latency_ms,
             slippage_points=slippage,

@@ -9,11 +9,11 @@ from bridge.client import Client, NoAnswerError
 from bridge.demo.configuration import LOGIN, AccountWish, write_configuration
 from bridge.demo.daemon import Daemon
 from bridge.demo.errors import DemoError
-from bridge.demo.interrupts import Interrupts
 from bridge.demo.play import Play
 from bridge.demo.scene import Scene, Show, Wish
 from bridge.demo.schedule import schedule
 from bridge.demo.tally import tally
+from bridge.interrupts import Interrupts
 from bridge.market.broker import SimulatedBroker
 from bridge.market.files import read_folder
 from bridge.market.recording import RecordedMarket

@@ -12,6 +12,7 @@ from bridge.settings.defaults import Preset
 
 LOGIN = 1_000_001
 BALANCE = 100_000.0
+CURRENCY, LEVERAGE = "USD", 100
 
 
 class Account(NamedTuple):
@@ -28,6 +29,25 @@ class Account(NamedTuple):
     def told(self) -> str:
         """What is added to the run's name, so that two of them can be told apart."""
         return f" ({self.folder})" if self.folder else ""
+
+
+class Terms(NamedTuple):
+    """What the broker keeps the account in, and lends; what of it nobody has said is in the note."""
+
+    currency: str
+    leverage: int
+    note: str = ""
+
+
+def terms_of(account: Account, currency: str | None, leverage: int | None) -> Terms:
+    """As told on the command line, else as configured; else assumed, and said so."""
+    market = account.settings.market
+    told = currency or (None if market is None else market.currency)
+    lent = leverage or (None if market is None else market.leverage)
+    assumed = [] if told or not account.folder else [f"the account's currency is taken to be {CURRENCY} (--currency)"]
+    assumed += [] if lent or not account.folder else [f"its leverage to be 1:{LEVERAGE} (--leverage)"]
+    note = "" if not assumed else f"The configuration does not say: {', '.join(assumed)}"
+    return Terms(told or CURRENCY, lent or LEVERAGE, note)
 
 
 def shipped(firm: str, preset: Preset, balance: float | None) -> Account:

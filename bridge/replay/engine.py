@@ -21,6 +21,7 @@ from bridge.replay.checkpoint import (
     write_checkpoint,
 )
 from bridge.replay.columns import arrow
+from bridge.replay.folder import clear_failed, clear_unfinished, new_folder
 from bridge.replay.goal import Goal
 from bridge.replay.judge import Judge
 from bridge.replay.jumping import JumpingAccount
@@ -34,8 +35,6 @@ from bridge.replay.run import (
     RUN_FILE,
     RunInfo,
     RunWriter,
-    clear_unfinished,
-    new_folder,
     read_info,
     read_rows,
 )
@@ -95,7 +94,7 @@ class Replay:
         else:
             clear_unfinished(self.plan.out)
         journal = Journal(self.plan.out / JOURNAL_FILE, "later")
-        complete = True
+        complete, failed = True, True
         try:
             for span in self.plan.source.spans(0 if checkpoint is None else checkpoint.until_ms):
                 if self._account is None:
@@ -113,9 +112,13 @@ class Replay:
                 if not complete:
                     break
             self._seconds += time.monotonic() - begun
-            return self._finish() if complete else self._info(complete=False)
+            info = self._finish() if complete else self._info(complete=False)
+            failed = False
         finally:
             journal.close()
+            if failed and checkpoint is None:
+                clear_failed(self.plan.out)
+        return info
 
     # Spans -----------------------------------------------------------------------------------------------------------
 

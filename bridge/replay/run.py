@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.errors import ReplayError
-from bridge.journal.database import take_lock
 from bridge.market.recording import BarSeries
 from bridge.replay.columns import arrow, read_table, replace_file, rows_table, table_rows, write_table
 
@@ -229,40 +228,6 @@ class RunWriter:
         write_table(self.folder / BARS_FILE, _bars_table(self.bars))
         text = msgspec.json.format(msgspec.json.encode(info), indent=2) + b"\n"
         replace_file(self.folder / RUN_FILE, lambda path: path.write_bytes(text))
-
-
-def new_folder(folder: Path) -> None:
-    """Make a folder for a run; it may be there, but empty. Raises ReplayError.
-
-    The journal of a run that failed before anything else was written is no run, and is removed.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(not path.name.startswith(JOURNAL_FILE) for path in folder.iterdir()):
-            raise ReplayError(f"{folder} is not empty: name a new folder with --out, or go on with --continue")
-        if any(folder.iterdir()):
-            _remove_journal(folder)
-    except OSError as fault:
-        raise ReplayError(f"{folder} cannot be made: {fault.strerror or fault}") from fault
-
-
-def _remove_journal(folder: Path) -> None:
-    """Raises JournalError while another process writes it."""
-    lock = take_lock(folder / JOURNAL_FILE)
-    try:
-        for suffix in ("", "-wal", "-shm", "-tail"):
-            (folder / (JOURNAL_FILE + suffix)).unlink(missing_ok=True)
-    finally:
-        lock.release()
-
-
-def clear_unfinished(folder: Path) -> None:
-    """Remove what a process left that was killed while it wrote. Raises ReplayError."""
-    for path in folder.glob(".*.tmp"):
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as fault:
-            raise ReplayError(f"{path} cannot be removed: {fault.strerror or fault}") from fault
 
 
 def read_run(folder: Path) -> Run:

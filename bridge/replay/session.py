@@ -75,10 +75,8 @@ class Session:
 
     def __init__(self, settings: AccountSettings, terminal: ReplayTerminal, journal: Journal) -> None:
         self.clock = SteppedClock()
-        self.journal = journal
         self.login = settings.login
         self._service = Service([Desk(settings, terminal)], journal, self.clock)
-        self._asked = 0
 
     def poll(self, now_ms: int) -> None:
         """What a daemon does between requests, as of now."""

@@ -1,16 +1,19 @@
 """What the firm's rules count from, kept along by a real desk: reports in sequence, restarts, gaps, halts, payouts."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bridge.rulekeeper import RuleKeeper
+from bridge.terminal.base import AccountReport
 from sizing.prop.firm import Consistency, FirmLimits
-from tests.bridge.builders import granted, roomy_policy
+from tests.bridge.builders import account_settings, granted, roomy_policy
 from tests.bridge.paper import PaperAccount, PaperRig
 from tests.bridge.test_review import DAY, HOUR, MINUTE
-from tests.builders import at
+from tests.builders import at, make_account, make_deal
 from tests.sizing.builders import ftmo, loss_rule, total_rule
 
 SECOND = 1_000
@@ -767,3 +770,19 @@ def test_a_firm_on_its_brokers_clock_knows_nothing_before_the_clock_is_known(mak
     fields = rig.broker_fields(2 * HOUR, time_trade_server=None, quotes=[], **rig.paper.parts())
     assert rig.ask(**fields)["status"] == "ok"
     assert (rig.anchor(), rig.status()["halted"]) == (None, "stale_account")
+
+
+def test_a_peak_between_two_reports_of_the_same_equity_counts() -> None:
+    """A terminal that follows every tick says how high equity was, also where it is back a moment later."""
+    keeper = RuleKeeper(account_settings(firm=ftmo(rules=(best_tick(),))))
+    keeper.poll(OPENED, 0)
+    deposit = make_deal(symbol="", position_id=0, volume=0.0, profit=100_000.0, time_ms=OPENED)
+    first = AccountReport(
+        account=make_account(), received_ms=OPENED, deals=(deposit,), deals_since_ms=OPENED, highest_equity=100_000.0
+    )
+    keeper.note(first, 100_000.0, OPENED)
+    later = replace(first, received_ms=OPENED + 100, highest_equity=103_000.0)
+    keeper.note(later, 100_000.0, OPENED + 100)
+    rule = keeper.rule("peak")
+    assert rule is not None
+    assert keeper.anchor_of(rule) == 103_000.0

@@ -436,3 +436,22 @@ def test_a_strategy_that_never_returns_is_ended_by_a_second_ctrl_c(tmp_path: Pat
             process.wait(timeout=0.2)
     assert process.communicate(timeout=DEADLINE_S)[1].count("Traceback") == 0
     assert process.returncode == 130
+
+
+def test_what_the_configuration_does_not_say_of_the_account_is_told_and_not_silently_assumed(
+    run: Run, tmp_path: Path, sample_folder: Path
+) -> None:
+    run("init", tmp_path / "mine")
+    command = ("replay", "--ticks", str(sample_folder), "--config", str(tmp_path / "mine"), "--out")
+    told = run(*command, "assumed")
+    assert "currency is taken to be USD (--currency), its leverage to be 1:100 (--leverage)" in " ".join(
+        told.err.split()
+    )
+    assert read_run(tmp_path / "assumed").info.market.notes[-1].startswith("The configuration does not say")
+    said = run(*command, "said", "--currency", "EUR", "--leverage", "30")
+    assert "does not say" not in said.err
+    info = read_run(tmp_path / "said").info
+    assert (info.account.currency, info.account.leverage) == ("EUR", 30)
+    # The recording's tick values are in dollars: nothing is sized rather than by the wrong money.
+    assert {each.code for each in read_run(tmp_path / "said").decisions} == {"money_mismatch"}
+    assert "code of three letters" in run(*command, "bad", "--currency", "euro").err

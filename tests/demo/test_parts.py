@@ -9,11 +9,11 @@ import pytest
 
 from bridge.demo.compact import compact
 from bridge.demo.configuration import AccountWish, write_configuration
-from bridge.demo.interrupts import Interrupts
 from bridge.demo.records import Asked, Outcome
 from bridge.demo.schedule import schedule
 from bridge.demo.strategy import CrossEA, Idea
 from bridge.errors import ConfigError, MarketError
+from bridge.interrupts import Interrupts
 from bridge.market.broker import SimulatedBroker
 from bridge.market.recording import RecordedMarket
 from bridge.protocol.messages import Ages, CapInfo, FactorInfo, RiskInfo, SizeReply

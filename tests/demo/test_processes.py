@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from bridge.demo.interrupts import Interrupts
 from bridge.demo.machine import MachineReport
 from bridge.demo.records import Asked
 from bridge.demo.scene import Wish
 from bridge.demo.stage import run
+from bridge.interrupts import Interrupts
 from tests.cli.processes import DEADLINE_S, finish, interrupt, start
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")

@@ -7,7 +7,8 @@ import pytest
 
 from bridge.errors import ReplayError
 from bridge.market.recording import RecordedMarket
-from bridge.replay.strategy import Entry, Exit
+from bridge.replay.engine import Replay
+from bridge.replay.strategy import Entry, Exit, View
 from sizing.symbols import SymbolTable
 from tests.builders import at, make_symbol
 from tests.replay.played import Script, eurusd, market_of, one_lot, plan_of, play, quotes
@@ -270,3 +271,19 @@ def yen_market() -> RecordedMarket:
         make_symbol(quotes(*((T + i * S, 1.1) for i in range(4)))),
         make_symbol(yen, name="USDJPY"),
     )
+
+
+class Raising(Script):
+    """A strategy with a defect."""
+
+    def on_time(self, view: View) -> tuple[Entry | Exit, ...]:
+        raise ReplayError(f"a defect at {view.now_ms}")
+
+
+def test_a_run_that_fails_at_once_leaves_its_folder_free(tmp_path: Path) -> None:
+    market = eurusd(quotes((T, 1.1), (T + 1000, 1.1)))
+    broken = plan_of(tmp_path / "run", market, Raising({T: []}))
+    with pytest.raises(ReplayError, match="a defect"):
+        Replay(broken).play()
+    assert list((tmp_path / "run").iterdir()) == []
+    assert play(tmp_path / "run", market, {T: []}).info.complete

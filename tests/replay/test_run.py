@@ -8,6 +8,7 @@ import pytest
 from bridge.errors import ReplayError
 from bridge.market.recording import BarSeries
 from bridge.replay.columns import arrow, read_table, write_table
+from bridge.replay.folder import new_folder
 from bridge.replay.run import (
     BARS_FILE,
     CHECKPOINT_FILE,
@@ -16,7 +17,6 @@ from bridge.replay.run import (
     RUN_FILE,
     TRADES_FILE,
     RunWriter,
-    new_folder,
     read_info,
     read_run,
 )
@@ -171,13 +171,14 @@ def test_a_row_without_a_value_is_told(writer: RunWriter) -> None:
         read_run(writer.folder)
 
 
-def test_what_a_run_that_failed_at_once_has_left_does_not_keep_the_next_from_its_folder(tmp_path: Path) -> None:
+def test_a_folder_with_a_journal_alone_is_refused_and_the_journal_stays(tmp_path: Path) -> None:
+    """It may be that of --pace, which nothing else holds."""
     folder = tmp_path / "run"
     folder.mkdir()
-    for suffix in ("", "-tail", ".lock"):
-        (folder / f"journal.sqlite{suffix}").write_bytes(b"")
-    new_folder(folder)
-    assert not (folder / "journal.sqlite").exists()
+    (folder / "journal.sqlite").write_bytes(b"kept")
+    with pytest.raises(ReplayError, match="holds the journal of a run that was killed in its first seconds, or of"):
+        new_folder(folder)
+    assert (folder / "journal.sqlite").read_bytes() == b"kept"
     (folder / "notes.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(ReplayError, match="is not empty"):
         new_folder(folder)

@@ -1,4 +1,4 @@
-"""Ctrl-C and the system's request to stop, as something the demo can act on in order."""
+"""Ctrl-C and the system's request to stop, as something that a long command can act on in order."""
 
 import signal
 from types import FrameType, TracebackType
