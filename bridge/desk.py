@@ -12,6 +12,7 @@ from bridge.deals import known_already
 from bridge.evidence import Evidence
 from bridge.joint import JointEvidence
 from bridge.journal.records import Changes, PolicyPart
+from bridge.manager.kept import Issued, PositionKeeper
 from bridge.rulekeeper import RuleKeeper
 from bridge.settings import AccountSettings, policy_hash
 from bridge.terminal.base import AccountReport, Execution, Terminal
@@ -68,6 +69,7 @@ class Desk:
         self._followed: tuple[Deal, ...] = ()
         self._peak_written: tuple[float, int | None] = self._peak_equity, self._last_operation
         self.rules = RuleKeeper(settings)
+        self.positions = PositionKeeper()
         self._firm_key: tuple[AccountView, Kept, Frame] | None = None
         self._firm: FirmState | None = None
         self.part_numbers: dict[str, tuple[tuple[object, ...], PartNumbers]] = {}
@@ -80,6 +82,7 @@ class Desk:
         self._ended.clear()
         self.auditor.clear()
         self.rules.clear()
+        self.positions.clear()
         decode = msgspec.msgpack.Decoder(Changes).decode
         for body in changes:
             change = decode(body)
@@ -90,6 +93,8 @@ class Desk:
                 self._peak_written = self._peak_equity, self._last_operation
             if change.rules is not None:
                 self.rules.restore(change.rules)
+            if change.positions is not None:
+                self.positions.restore(change.positions)
             for forecast in change.forecasts:
                 self.auditor.add(forecast)
             self.auditor.take(change.outcomes)
@@ -108,6 +113,11 @@ class Desk:
     def reservation(self, name: str) -> Reservation | None:
         """A reservation, ended ones included; None if the id was never given (or very long ago)."""
         return self.ledger.get(name) or self._ended.get(name)
+
+    def every_reservation(self) -> Iterator[Reservation]:
+        """Those that hold money, and the newest of those that have ended."""
+        yield from self.ledger.reservations.values()
+        yield from self._ended.values()
 
     def poll(self, now_ms: int, refresh_s: float = _REFRESH_S) -> None:
         """Bring terminal and derived figures up to now, with `refresh_s` seconds for statistics."""
@@ -135,11 +145,11 @@ class Desk:
     @contextmanager
     def undone_on_failure(self) -> Iterator[None]:
         """What a person changes counts only once it is journalled."""
-        peak, rules = self._peak_equity, self.rules.checkpoint()
+        peak, rules, positions = self._peak_equity, self.rules.checkpoint(), self.positions.kept
         try:
             yield
         except BaseException:
-            self._peak_equity = peak
+            self._peak_equity, self.positions.kept = peak, positions
             self.rules.undo(rules)
             raise
 
@@ -179,8 +189,8 @@ class Desk:
     ) -> bytes | None:
         """What the journal does not hold yet, encoded; None if there is nothing."""
         peak = self._peak_equity if self._peak_written != (self._peak_equity, self._last_operation) else None
-        rules = self.rules.change()
-        if reservation is None and peak is None and rules is None and not outcomes:
+        rules, positions = self.rules.change(), self.positions.change()
+        if reservation is None and peak is None and rules is None and positions is None and not outcomes:
             return None
         return msgspec.msgpack.encode(
             Changes(
@@ -190,6 +200,7 @@ class Desk:
                 rules=rules,
                 forecasts=() if forecast is None else (forecast,),
                 outcomes=outcomes,
+                positions=positions,
             )
         )
 
@@ -203,6 +214,7 @@ class Desk:
                 rules=self.rules.change(whole=True),
                 forecasts=self.auditor.forecasts(),
                 outcomes=self.auditor.outcomes(),
+                positions=self.positions.change(whole=True),
             )
         )
 
@@ -210,6 +222,7 @@ class Desk:
         """The last `state_changes` are in the journal."""
         self._peak_written = self._peak_equity, self._last_operation
         self.rules.written()
+        self.positions.written()
 
     def snapshot(self, signal: Signal, now_ms: int) -> Snapshot | Refusal:
         """Everything about this moment, or why there is no such thing. The symbol must be known to the terminal."""
@@ -291,6 +304,21 @@ class Desk:
                 magic=reservation.magic,
             )
         )
+
+    def carried_out(self, issued: Issued, lots: float, price: float | None, reservation: Reservation | None) -> None:
+        """Pass what an EA has done on to the terminal: a recorded one has to do it on paper.
+
+        `lots` are those that the last report has added.
+        """
+        done = issued.standing == "done"
+        if issued.kind == "modify_stop" and done:
+            self.terminal.modified(issued.ticket, issued.stop_loss, issued.take_profit)
+        elif issued.kind == "cancel" and done:
+            self.terminal.cancelled(issued.ticket)
+        elif lots > 0 and price is not None and issued.kind in ("close", "close_partial"):
+            self.terminal.closed(issued.ticket, lots, price)
+        elif lots > 0 and price is not None and reservation is not None:
+            self.executed(reservation, issued.fill_ticket, lots, price)
 
     def firm_state(self, view: AccountView, now_ms: int) -> FirmState:
         """The firm's rules now; worked out anew when the account or the day has changed."""

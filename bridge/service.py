@@ -19,17 +19,20 @@ from bridge.desk import Desk
 from bridge.errors import JournalError
 from bridge.journal.records import Entry
 from bridge.journal.store import Journal
+from bridge.manager import replies as told
+from bridge.manager.manager import Manager, Sized
 from bridge.protocol import messages as wire
 from bridge.protocol.codec import ProtocolError, decode_request, encode, identify
 from bridge.replies import error_reply
 from sizing.audit import Forecast, Outcome
 from sizing.ledger import Reservation
+from sizing.positions.instruction import Instruction
 
 _ANSWERS_AT_ONCE = 200
 """Forecasts looked at between two requests."""
 _REFRESH_S = 0.02
 """How long a feed's message may make others wait for statistics; what is left is done between requests."""
-_LOOSENING = (wire.ResumeRequest, wire.AnchorRequest)
+_LOOSENING = (wire.ResumeRequest, wire.AnchorRequest, wire.RebalanceRequest)
 _NOT_STORED = frozenset({"unauthorized", "unknown_account", "overloaded", "internal", "feed_conflict", "id_reused"})
 """Errors that the same request may not meet again later, or that belong to no account's journal."""
 
@@ -56,6 +59,7 @@ class Service:
 
     def __init__(self, desks: Sequence[Desk], journal: Journal, clock: Clock) -> None:
         self._desks = {desk.login: desk for desk in desks}
+        self._managers = {desk.login: Manager(desk) for desk in desks}
         self._journal = journal
         self._clock = clock
         self.events: deque[Event] = deque()
@@ -71,6 +75,10 @@ class Service:
             wire.HaltRequest: self._halt,
             wire.ResumeRequest: self._resume,
             wire.AnchorRequest: self._anchor,
+            wire.ManageRequest: self._manage,
+            wire.ReportRequest: self._report,
+            wire.PositionsRequest: self._positions,
+            wire.RebalanceRequest: self._rebalance,
             wire.PingRequest: self._ping,
         }
 
@@ -223,8 +231,10 @@ class Service:
             self._write(desk, None, "event", now_ms, None, None, reservation=reservation)
             if reservation.state == "lapsed":
                 self.events.append(Event("info", "lapsed", {"account": desk.login, "reservation": reservation.id}))
+        self._managers[desk.login].poll(now_ms, f"p{self._journal.next_seq}")
         if desk.state_changes() is not None:
             self._write(desk, None, "event", now_ms, None, None)
+        self._take_news(desk)
         for halt in desk.rules.news_of_halts():
             fields = {"account": desk.login, "code": halt.code, "reason": halt.reason}
             self.events.append(Event("warning", "halted", fields))
@@ -309,6 +319,7 @@ class Service:
     def _resume(self, request: wire.ResumeRequest, desk: Desk, body: bytes, now_ms: int) -> bytes:
         with desk.undone_on_failure():
             controls.resume(request, desk, now_ms)
+            self._managers[desk.login].resumed(now_ms)
             reply = encode(controls.halt_reply(request, desk, now_ms))
             self._write(desk, request.id, "resume", now_ms, body, reply)
         self.events.append(Event("warning", "resumed", {"account": desk.login, "reason": request.reason}))
@@ -322,6 +333,81 @@ class Service:
         fields = {"account": desk.login, "rule": rule.name, "value": request.value, "reason": request.reason}
         self.events.append(Event("warning", "anchor_set", fields))
         return reply
+
+    def _manage(self, request: wire.ManageRequest, desk: Desk, body: bytes, now_ms: int) -> bytes:
+        manager = self._managers[desk.login]
+
+        def size(name: str, instruction: Instruction, confidence: float | None) -> Sized:
+            return self._size_open(name, instruction, confidence, desk, now_ms)
+
+        with desk.undone_on_failure():
+            advised = manager.advise(request, now_ms, f"i{self._journal.next_seq}", size)
+            reply = encode(told.manage_reply(request, advised, manager, now_ms))
+            kind = "manage" if advised.instructions else "idle"
+            self._write(desk, request.id, kind, now_ms, body, reply)
+        for each in advised.instructions:
+            fields = {"account": desk.login, "instruction": each.id, "kind": each.kind, "ticket": each.ticket}
+            more = {"symbol": each.symbol, "lots": each.lots, "rule": each.rule, "reason": each.reason}
+            self.events.append(Event("info", "instruction", fields | more))
+        self._take_news(desk)
+        return reply
+
+    def _size_open(
+        self, name: str, instruction: Instruction, confidence: float | None, desk: Desk, now_ms: int
+    ) -> Sized:
+        """Size an instruction that opens like any entry, its lots being a ceiling; journalled if it may be given."""
+        request_id = f"~{name}"
+        while self._journal.find(desk.login, request_id) is not None:  # somebody else's question has that id
+            request_id += "~"
+        request = wire.SizeRequest(
+            v=wire.PROTOCOL_VERSION, id=request_id, account=desk.login, symbol=instruction.symbol,
+            side=instruction.side, stop_loss=instruction.stop_loss, take_profit=instruction.take_profit,
+            confidence=confidence, magic=instruction.magic or None, max_lots=instruction.lots,
+        )  # fmt: skip
+        seq = self._journal.next_seq
+        answer = answers.size_answer(request, desk, self._journal, now_ms)
+        if answer.reservation is not None:
+            body, reply = encode(request), encode(answer.reply)
+            self._write(
+                desk, request.id, "size", now_ms, body, reply, answer.inputs, answer.reservation, answer.forecast
+            )
+            self.events.append(Event("info", "decision", answers.decision_fields(request, desk, answer.reply)))
+        return Sized(answer.reply, seq)
+
+    def _report(self, request: wire.ReportRequest, desk: Desk, body: bytes, now_ms: int) -> bytes:
+        with desk.undone_on_failure():
+            issued, more_lots, reservation = self._managers[desk.login].report(request, now_ms)
+            reply = encode(told.report_reply(request, issued, now_ms))
+            forecast = None
+            if reservation is not None and request.price is not None:
+                forecast = desk.auditor.opened(reservation, request.price, now_ms)
+            self._write(desk, request.id, "report", now_ms, body, reply, reservation=reservation, forecast=forecast)
+        desk.carried_out(issued, more_lots, request.price, reservation)
+        fields = {"account": desk.login, "instruction": issued.id, "standing": issued.standing}
+        more = {"ticket": request.ticket, "lots": request.lots, "retcode": request.retcode}
+        self.events.append(Event("info", "report", fields | more))
+        self._take_news(desk)
+        return reply
+
+    def _positions(self, request: wire.PositionsRequest, desk: Desk, body: bytes, now_ms: int) -> bytes:
+        reply = encode(told.positions_reply(request, desk, self._managers[desk.login], now_ms))
+        self._write(desk, request.id, "positions", now_ms, body, reply)
+        return reply
+
+    def _rebalance(self, request: wire.RebalanceRequest, desk: Desk, body: bytes, now_ms: int) -> bytes:
+        with desk.undone_on_failure():
+            self._managers[desk.login].begin(request, now_ms, f"p{self._journal.next_seq}")
+            reply = encode(told.rebalance_reply(request, desk, now_ms))
+            self._write(desk, request.id, "rebalance", now_ms, body, reply)
+        what = "plan_cancelled" if request.cancel else "plan_begun"
+        self.events.append(Event("warning", what, {"account": desk.login, "reason": request.reason}))
+        return reply
+
+    def _take_news(self, desk: Desk) -> None:
+        """Pass on to the log what the manager has to tell."""
+        news = self._managers[desk.login].told
+        self.events.extend(Event(*each) for each in news)
+        news.clear()
 
     def _ping(self, request: wire.PingRequest, desk: Desk, body: bytes, now_ms: int) -> bytes:
         reply = encode(answers.ping_reply(request, now_ms))

@@ -73,6 +73,7 @@ def _summary(settings: Settings) -> dict[str, Any]:
                 "firm": account.firm.name,
                 "initial_balance": account.initial_balance,
                 "policy_hash": policy_hash(account),
+                "position_rules": list(account.positions.names),
                 "calendar": None if account.calendar is None else str(account.calendar),
                 "calendar_until": calendar_reach(account),
                 "warnings": warnings_of(account, datetime.now(UTC)),
@@ -110,6 +111,8 @@ def _show(settings: Settings) -> None:
         )
     show(console, made)
     for account in settings.accounts:
+        if names := account.positions.names:
+            line(console, f"{account.login}: rules about open positions: {', '.join(names)}.", wrap=False)
         reach = calendar_reach(account)
         if reach is not None:
             line(console, f"{account.login}: {account.calendar} holds news until {reach}.", wrap=False)

@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 from msgspec import Struct
 
+from bridge.manager.kept import PositionsChange
 from sizing.audit import Forecast, Outcome
 from sizing.ledger import Reservation
 from sizing.policy import Policy
@@ -145,11 +146,13 @@ class Changes(Struct, frozen=True, kw_only=True, omit_defaults=True):
     rules: RulesChange | None = None
     forecasts: tuple[Forecast, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
+    positions: PositionsChange | None = None
 
 
 EntryType = Literal[
-    "size", "fill", "release", "snapshot", "status", "rules", "halt", "resume", "anchor", "ping", "error", "event"
-]
+    "size", "fill", "release", "snapshot", "status", "rules", "halt", "resume", "anchor", "manage", "idle",
+    "report", "positions", "rebalance", "ping", "error", "event",
+]  # fmt: skip
 
 
 class Entry(Struct, frozen=True, kw_only=True, tag="entry", tag_field="record", array_like=True):

@@ -138,9 +138,9 @@ class Journal:
             self.fold()
 
     def prune_queries(self, before_ms: int) -> None:
-        """Forget old replies to ping, status, rules and snapshot: nothing rests on them. Raises JournalError."""
+        """Forget old replies to queries, and to `manage` where there was nothing to do. Raises JournalError."""
         saved = "(SELECT seq FROM states WHERE states.account = entries.account)"
-        kinds = "type IN ('ping', 'status', 'rules', 'snapshot')"
+        kinds = "type IN ('ping', 'status', 'rules', 'snapshot', 'positions', 'idle')"
         # What an entry changed is in the state that was saved after it.
         old = f"{kinds} AND (changes IS NULL OR seq <= {saved}) AND at_ms < ?"
         try:

@@ -6,7 +6,7 @@ ERROR_CODES: dict[str, str] = {
     "bad_json": "Send one UTF-8 JSON object without repeated keys, NaN or Infinity, at most 16 levels deep.",
     "too_large": "Keep a body within 262,144 bytes; send history in pieces.",
     "unsupported_version": 'Send "v": 1, or update the client or the daemon to the same protocol.',
-    "unknown_type": "Use size, fill, release, snapshot, status, rules, halt, resume, anchor or ping.",
+    "unknown_type": "Use one of the types that PROTOCOL.md lists; it is size that asks for lots.",
     "missing_field": "Add the field that `field` names.",
     "unknown_field": "Correct or remove the field that `field` names; a misspelt stop_loss must not size a trade.",
     "bad_value": "Correct the value of the field that `field` names.",

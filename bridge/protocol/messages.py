@@ -112,6 +112,58 @@ class AnchorRequest(Request, frozen=True, kw_only=True, tag="anchor"):
     force: bool = False
 
 
+class SignalInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the trader's model says of a symbol. What is left out is not known."""
+
+    symbol: Name
+    direction: Literal["bullish", "bearish"] | None = None
+    confidence: Percent | None = None
+    risk: Literal["high", "medium", "low"] | None = None
+
+
+class ManageRequest(Request, frozen=True, kw_only=True, tag="manage"):
+    """What is to be done with what is open? Without `symbols` all of them."""
+
+    symbols: Annotated[list[Name], Meta(min_length=1, max_length=1_000)] | None = None
+    signals: Annotated[list[SignalInfo], Meta(max_length=1_000)] | None = None
+
+
+class ReportRequest(Request, frozen=True, kw_only=True, tag="report"):
+    """What became of an instruction. `lots` are all that were filled so far; `ticket` is the position's."""
+
+    instruction: Id
+    status: Literal["done", "partial", "failed"]
+    ticket: Ticket = 0
+    lots: Annotated[float, Meta(ge=0, le=1e12)] = 0.0
+    price: Price | None = None
+    retcode: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
+
+
+class PositionsRequest(Request, frozen=True, kw_only=True, tag="positions"):
+    """What is open, what was done with it and why. `history`: so many of the instructions that have ended."""
+
+    history: Annotated[int, Meta(ge=0, le=500)] = 0
+
+
+class TargetInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One symbol's notional as a share of equity, negative for short. A higher `alpha` gets room first."""
+
+    symbol: Name
+    weight: Annotated[float, Meta(ge=-100, le=100)]
+    alpha: Annotated[float, Meta(ge=-1e9, le=1e9)] = 0.0
+    strategy: Annotated[str, Meta(max_length=32)] = ""
+
+
+class RebalanceRequest(Request, frozen=True, kw_only=True, tag="rebalance"):
+    """Begin a plan with `targets`, or cancel the one that runs. `magics` are the EAs whose positions it may move."""
+
+    reason: Reason
+    targets: Annotated[list[TargetInfo], Meta(min_length=1, max_length=1_000)] | None = None
+    cancel: bool = False
+    magic: Whole = 0
+    magics: Annotated[list[Whole], Meta(max_length=100)] | None = None
+
+
 class AccountInfo(Struct, frozen=True, kw_only=True):
     """MT5's account_info."""
 
@@ -203,13 +255,14 @@ class QuoteInfo(Struct, frozen=True, kw_only=True):
 
 
 class RateInfo(Struct, frozen=True, kw_only=True):
-    """MT5's MqlRates. `time` is broker wall clock, seconds."""
+    """MT5's MqlRates. `time` is broker wall clock, seconds; `tick_volume` 0 where it is not known."""
 
     time: Whole
     open: Price
     high: Price
     low: Price
     close: Price
+    tick_volume: Count = 0
 
 
 class BarsInfo(Struct, frozen=True, kw_only=True):
@@ -280,6 +333,10 @@ AnyRequest = (
     | HaltRequest
     | ResumeRequest
     | AnchorRequest
+    | ManageRequest
+    | ReportRequest
+    | PositionsRequest
+    | RebalanceRequest
     | PingRequest
 )
 
@@ -510,6 +567,183 @@ class AnchorReply(Reply, frozen=True, kw_only=True):
     rule: RuleDetail
 
 
+class InstructionInfo(Struct, frozen=True, kw_only=True):
+    """One thing to do, once, before `expires_ms`. Of an `open` the lots are sized and their money is reserved.
+
+    `ticket` is 0 for an `open`. Prices of None: of a `modify_stop` there shall be none, of others they do not matter.
+    """
+
+    id: str
+    kind: Literal["open", "close", "close_partial", "modify_stop", "cancel"]
+    ticket: int
+    symbol: str
+    side: Side
+    lots: float
+    price: float | None
+    stop_loss: float | None
+    take_profit: float | None
+    order: Literal["market", "limit", "stop", "stop_limit"]
+    magic: int
+    rule: str
+    reason: str
+    expires_ms: int
+    reservation: str | None
+    decision: str | None
+
+
+class SkippedInfo(Struct, frozen=True):
+    """A rule that applied and ordered nothing, and why."""
+
+    rule: str
+    symbol: str
+    reason: str
+
+
+class ManageReply(Reply, frozen=True, kw_only=True):
+    """What to do now, in this order. `problems` say which rule files cannot be read, so that older ones hold."""
+
+    instructions: list[InstructionInfo]
+    skipped: list[SkippedInfo]
+    problems: list[str]
+
+
+class ReportReply(Reply, frozen=True, kw_only=True):
+    """How the instruction stands: given, partial, done, failed or expired."""
+
+    instruction: str
+    state: str
+
+
+class HeldInfo(Struct, frozen=True, kw_only=True):
+    """One open position. Figures are None where they are not known; `actions` are the rules that were carried out."""
+
+    ticket: int
+    symbol: str
+    side: Side
+    volume: float
+    initial_volume: float
+    price_open: float
+    price: float
+    sl: float | None
+    tp: float | None
+    profit: float
+    gain_pct: float | None
+    """Of the price since the opening, positive in profit."""
+    r: float | None
+    """The same in multiples of the distance to the first stop."""
+    opened_ms: int
+    share_pct: float | None
+    """Notional in percent of the balance."""
+    stop_risk: float | None
+    """Money lost from here at the stop; None without one."""
+    magic: int
+    added_to: int
+    actions: list[str]
+
+
+class PastInfo(Struct, frozen=True, kw_only=True):
+    """An instruction and what became of it."""
+
+    id: str
+    kind: str
+    ticket: int
+    symbol: str
+    side: Side
+    lots: float
+    stop_loss: float | None
+    rule: str
+    reason: str
+    given_ms: int
+    expires_ms: int
+    state: str
+    filled: float
+    price: float | None
+    retcode: int
+    slippage_bps: float | None
+    """Hundredths of a percent, positive where the price was worse than when the instruction was given."""
+    latency_ms: int | None
+    """From the instruction to the report."""
+    cost: float | None
+    """Slippage in account currency."""
+
+
+class SumInfo(Struct, frozen=True):
+    """What a group of closed pieces has earned, account currency; cost is positive when paid."""
+
+    name: str
+    pieces: int
+    profit: float
+    cost: float
+
+
+class PlanLineInfo(Struct, frozen=True, kw_only=True):
+    """One symbol of a plan. `note` says why it is left alone, or not added to any more."""
+
+    symbol: str
+    weight: float
+    fitted: float | None
+    lots: float | None
+    shown: float | None
+    note: str
+
+
+class PlanInfo(Struct, frozen=True, kw_only=True):
+    """A rebalancing plan."""
+
+    id: str
+    phase: str
+    created_ms: int
+    why: str
+    lines: list[PlanLineInfo]
+    in_play: int
+    past: int
+    turnover: float
+    untracked_pct: float | None
+    tracking_error_pct: float | None
+    violations: list[str]
+
+
+class PortfolioInfo(Struct, frozen=True, kw_only=True):
+    """The whole portfolio against its limits."""
+
+    mode: str
+    reason: str
+    gross: float | None
+    net: float | None
+    var_95_pct: float | None
+    drawdown_pct: float | None
+    breaches: list[str]
+    unknown: list[str]
+
+
+class PositionsReply(Reply, frozen=True, kw_only=True):
+    """Everything about what is open."""
+
+    account: int
+    currency: str | None
+    balance: float | None
+    equity: float | None
+    rules: list[str]
+    """The rule files that hold."""
+    problems: list[str]
+    positions: list[HeldInfo]
+    pending: list[PastInfo]
+    """Instructions whose end the terminal has not shown yet."""
+    history: list[PastInfo]
+    """The newest first."""
+    symbols: list[SumInfo]
+    by_rule: list[SumInfo]
+    strategies: list[SumInfo]
+    plan: PlanInfo | None
+    portfolio: PortfolioInfo | None
+
+
+class RebalanceReply(Reply, frozen=True, kw_only=True):
+    """The plan as it stands."""
+
+    plan: PlanInfo | None
+
+
 REQUEST_TYPES: dict[str, type[Request]] = {
     "size": SizeRequest,
     "fill": FillRequest,
@@ -520,5 +754,9 @@ REQUEST_TYPES: dict[str, type[Request]] = {
     "halt": HaltRequest,
     "resume": ResumeRequest,
     "anchor": AnchorRequest,
+    "manage": ManageRequest,
+    "report": ReportRequest,
+    "positions": PositionsRequest,
+    "rebalance": RebalanceRequest,
     "ping": PingRequest,
 }

@@ -11,6 +11,7 @@ from bridge.settings.model import (
     LogSettings,
     MarketSettings,
     Mt5Settings,
+    PositionFiles,
     ServerSettings,
     Settings,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "LogSettings",
     "MarketSettings",
     "Mt5Settings",
+    "PositionFiles",
     "ServerSettings",
     "Settings",
     "defaults_folder",

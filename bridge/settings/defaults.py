@@ -46,10 +46,7 @@ def _files(preset: Preset) -> dict[Path, Path]:
     """Name within the target, and the packaged file it is copied from."""
     folder = defaults_folder()
     files = {
-        path.relative_to(folder): path
-        for path in sorted(folder.rglob("*.toml"))
-        # Nothing reads the rules about open positions yet.
-        if not path.name.endswith(_SUFFIX) and path.parent.name != "positions"
+        path.relative_to(folder): path for path in sorted(folder.rglob("*.toml")) if not path.name.endswith(_SUFFIX)
     }
     if preset == "leveraged":
         for path in sorted(folder.glob(f"*{_SUFFIX}")):

@@ -3,19 +3,23 @@
 import ipaddress
 import re
 from collections.abc import Callable
+from pathlib import PureWindowsPath
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from bridge.settings.model import AccountEntry, AuthUser, ServerSettings
 from sizing.positions.conditions import check_conditions
+from sizing.positions.rebalance.rules import Rebalance
 from sizing.positions.rulesets import ShareRule
 from sizing.prop.firm import CalendarRule, Consistency, Firm, FirmLimits, NewsBlackout
 from sizing.prop.formats import (
     BROKER,
+    FieldFault,
     FieldsError,
     currency_codes,
     day_minute,
     iso_date,
+    raise_if,
     sizes,
     utc_ms,
     week_minute,
@@ -105,6 +109,52 @@ def _correlations(pairs: dict[str, float]) -> None:
         raise FieldsError([(pair, f"must lie between -1 and 1; it is {value:g}") for pair, value in wrong.items()])
 
 
+def _sectors(sectors: dict[str, tuple[str, ...]]) -> None:
+    faults: list[FieldFault] = []
+    owner: dict[str, str] = {}
+    for sector, patterns in sectors.items():
+        for pattern in patterns:
+            if not pattern.rstrip("*"):
+                faults.append((sector, f"names no symbol: {pattern!r}"))
+            elif pattern in owner:
+                problem = f"{pattern!r} stands in sector {owner[pattern]!r} already; a symbol has one sector"
+                faults.append((sector, problem))
+            owner.setdefault(pattern, sector)
+    raise_if(faults)
+
+
+def is_inside(name: str) -> bool:
+    """Whether a path, with either slash, stays inside the folder that it is relative to, on any system."""
+    path = PureWindowsPath(name)
+    return bool(path.name) and bool(name.strip()) and not path.anchor and ".." not in path.parts and "\x00" not in name
+
+
+def _inside(name: str | None) -> None:
+    if name is not None and not is_inside(name):
+        raise ValueError(f'must be a file inside this folder, such as "positions/active.toml"; it is {name!r}')
+
+
+def _share_files(names: tuple[str, ...]) -> None:
+    """Each inside the folder; and as rules are told apart by their file's name, none of a name that another has."""
+    faults: list[FieldFault] = []
+    paths: dict[str, str] = {}
+    for place, name in enumerate(names):
+        # Windows takes names in any case for the same.
+        path = PureWindowsPath(name)
+        same = paths.get(path.stem.casefold())
+        if not is_inside(name):
+            problem = f'must be a file inside this folder, such as "positions/share-gradual.toml"; it is {name!r}'
+            faults.append(((place,), problem))
+        elif same is None:
+            paths[path.stem.casefold()] = name
+        elif PureWindowsPath(same) == path:
+            faults.append(((place,), f"{name!r} stands there already; name each file once"))
+        else:
+            problem = f"{name!r} has the name of {same!r}, by which its rules are told; give it another name"
+            faults.append(((place,), problem))
+    raise_if(faults)
+
+
 FIELD_CHECKS: dict[tuple[type[Any], str], Callable[[Any], object]] = {
     (ServerSettings, "bind"): host_and_port,
     (AuthUser, "name"): _secret,
@@ -114,6 +164,9 @@ FIELD_CHECKS: dict[tuple[type[Any], str], Callable[[Any], object]] = {
     (AccountEntry, "firm"): _plain_name,
     (AccountEntry, "policy"): _file_name,
     (AccountEntry, "symbols"): _file_name,
+    (AccountEntry, "share_rules"): _share_files,
+    (AccountEntry, "active"): _inside,
+    (AccountEntry, "rebalance"): _inside,
     (AccountEntry, "currency"): _currency,
     (AccountEntry, "server"): _server_name,
     (AccountEntry, "symbols_watched"): _symbol_names,
@@ -134,6 +187,7 @@ FIELD_CHECKS: dict[tuple[type[Any], str], Callable[[Any], object]] = {
     (ShareRule, "all"): check_conditions,
     (ShareRule, "any"): check_conditions,
     (NewsBlackout, "currencies"): currency_codes,
+    (Rebalance, "sectors"): _sectors,
     (SymbolTable, "correlations"): _correlations,
 }
 """Checks of one field; each raises `ValueError`. They run also where another field of the table is wrong."""

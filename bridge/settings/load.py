@@ -21,8 +21,9 @@ from bridge.settings.model import (
     ServerSettings,
     Settings,
 )
-from bridge.settings.schema import parse
-from bridge.settings.source import Fault, Loc, Source, SourceError, read
+from bridge.settings.position_files import named_files, read_positions
+from bridge.settings.schema import parse_known
+from bridge.settings.source import Fault, Loc, Source, SourceError, read, report
 from bridge.settings.wording import unknown
 from sizing.policy import Policy
 from sizing.prop.firm import Firm
@@ -45,16 +46,8 @@ def load(folder: Path) -> Settings:
     loader = _Loader(folder)
     settings = loader.settings()
     if settings is None or loader.faults:
-        raise ConfigError(_report(folder, loader.faults))
+        raise ConfigError(report(folder, loader.faults))
     return settings
-
-
-def _report(folder: Path, faults: list[Fault]) -> str:
-    # One line may be found wrong twice, by two accounts that use the same file.
-    in_order = sorted(faults, key=lambda fault: (fault.file, fault.line or 0))
-    lines = list(dict.fromkeys(str(fault) for fault in in_order))
-    count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
-    return "\n  ".join([f"{count} in {folder}:", *lines])
 
 
 class _Loader:
@@ -109,11 +102,9 @@ class _Loader:
         return source
 
     def _parse(self, cls: type[T], source: Source, data: Any, loc: Loc = ()) -> T | None:
-        instance, faults = parse(cls, source, data, loc)
-        # A number beyond 64 bits is reported already; what stands in its place is not the trader's.
-        replaced = {fault.loc for fault in source.faults}
-        self.faults += [fault for fault in faults if fault.loc not in replaced]
-        return None if replaced else instance
+        instance, faults = parse_known(cls, source, data, loc)
+        self.faults += faults
+        return instance
 
     def _section(self, source: Source, name: str, cls: type[T]) -> T | None:
         return self._parse(cls, source, source.data.get(name, {}), (name,))
@@ -138,6 +129,8 @@ class _Loader:
         firm = self._firm(source, index, raw.get("firm"))
         policy = self._file(raw.get("policy", POLICY_FILE), Policy)
         symbols = self._file(raw.get("symbols", SYMBOLS_FILE), SymbolTable)
+        positions, faults = named_files(source, self.folder, index, raw)
+        self.faults += [*faults, *read_positions(positions)[1]]
         if entry is None:
             return None
         self.faults += account_faults(source, self.folder, index, entry, firm)
@@ -153,6 +146,7 @@ class _Loader:
             market=_market(self.folder, entry),
             mt5=_mt5(self.folder, entry),
             calendar=None if firm.calendar is None else self.folder / firm.calendar.file,
+            positions=positions,
         )
 
     def _firm(self, source: Source, index: int, name: Any) -> Firm | None:

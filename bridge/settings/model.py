@@ -84,6 +84,9 @@ class AccountEntry:
     initial_balance: float | None = param(None, "account currency", gt=0)
     policy: str = param(POLICY_FILE, "file, relative to this folder")
     symbols: str = param(SYMBOLS_FILE, "file, relative to this folder")
+    share_rules: tuple[str, ...] = param((), "files, relative to this folder")
+    active: str | None = param(None, "file, relative to this folder")
+    rebalance: str | None = param(None, "file, relative to this folder")
     market: str | None = param(None, '"sample" or a folder, for recorded')
     balance: float | None = param(None, "account currency, for recorded", gt=0)
     leverage: int | None = param(None, "ratio to 1, for recorded", ge=1, le=10_000)
@@ -115,6 +118,32 @@ class Mt5Settings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PositionFiles:
+    """The rule files about an account's open positions, as full paths. `folder` is the configuration's."""
+
+    share: tuple[Path, ...] = ()
+    active: Path | None = None
+    rebalance: Path | None = None
+    folder: Path | None = None
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Every file, in the order in which they are told."""
+        return (*self.share, *(path for path in (self.active, self.rebalance) if path is not None))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The files as people know them."""
+        return tuple(map(self.name_of, self.paths))
+
+    def name_of(self, path: Path) -> str:
+        """A file as people know it: relative to the configuration's folder, with forward slashes."""
+        if self.folder is not None and path.is_relative_to(self.folder):
+            path = path.relative_to(self.folder)
+        return path.as_posix()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSettings:
     """One account with everything it needs. `market` is for a recorded terminal, `mt5` for that kind."""
 
@@ -128,6 +157,8 @@ class AccountSettings:
     mt5: Mt5Settings | None = None
     calendar: Path | None = None
     """The calendar file of the firm's news, where it has one."""
+    positions: PositionFiles = PositionFiles()
+    """What is done with open positions; how large a trade is does not depend on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

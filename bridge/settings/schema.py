@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
 from bridge.settings.field_checks import FIELD_CHECKS
-from bridge.settings.source import Fault, Loc, Source
+from bridge.settings.source import Fault, Loc, Source, SourceError, read
 from bridge.settings.table_checks import TABLE_CHECKS
 from bridge.settings.wording import sentences
 from sizing.prop.formats import FieldsError
@@ -37,6 +37,24 @@ def parse(cls: type[T], source: Source, data: Any, loc: Loc = ()) -> tuple[T | N
         ]
         return None, faults
     return instance, []
+
+
+def parse_known(cls: type[T], source: Source, data: Any, loc: Loc = ()) -> tuple[T | None, list[Fault]]:
+    """Like `parse`, but without what reading the file has found already; then nothing of it is taken."""
+    instance, faults = parse(cls, source, data, loc)
+    # A number beyond 64 bits is reported already; what stands in its place is not the trader's.
+    replaced = {fault.loc for fault in source.faults}
+    return (None if replaced else instance), [fault for fault in faults if fault.loc not in replaced]
+
+
+def parse_file(cls: type[T], path: Path, name: str) -> tuple[T | None, list[Fault]]:
+    """The dataclass that a whole file stands for, or None and everything that is wrong; `name` is what people read."""
+    try:
+        source = read(path, name)
+    except SourceError as error:
+        return None, [error.fault]
+    instance, faults = parse_known(cls, source, source.data)
+    return instance, [*source.faults, *faults]
 
 
 @functools.cache

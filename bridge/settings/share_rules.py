@@ -5,7 +5,7 @@ from typing import Any
 
 from bridge.errors import ConfigError
 from bridge.settings.schema import parse
-from bridge.settings.source import Fault, Loc, Source, SourceError, read
+from bridge.settings.source import Fault, Loc, Source, SourceError, listed, read, report
 from sizing.positions.rulesets import RuleSet, ShareRules, contradictions, repeated_names
 from sizing.prop.formats import FieldFault
 
@@ -16,9 +16,7 @@ def load_share_rules(path: Path) -> ShareRules:
     """The rules of a file, named after it. Raises `ConfigError` that lists every problem with rule name and key."""
     rules, faults = read_share_rules(path, path.name)
     if rules is None:
-        lines = "\n  ".join(map(str, sorted(faults, key=lambda fault: fault.line or 0)))
-        count = "1 problem" if len(faults) == 1 else f"{len(faults)} problems"
-        raise ConfigError(f"{count} in {path.parent}:\n  {lines}")
+        raise ConfigError(report(path.parent, faults))
     return rules
 
 
@@ -40,14 +38,14 @@ def read_share_rules(path: Path, name: str) -> tuple[ShareRules | None, list[Fau
 def _between_fields(source: Source, data: dict[str, Any]) -> list[Fault]:
     """What is wrong between fields that may each be right, found in the tables as they are written."""
     written = {name: _rules(data.get(name)) for name in _SETS}
-    names = repeated_names((name, [rule.get("name") for rule in rules]) for name, rules in written.items())
+    names = repeated_names((name, [_text(rule.get("name")) for rule in rules]) for name, rules in written.items())
     faults = _placed(source, (), names)
     for name, rules in written.items():
         table = data.get(name)
         if isinstance(table, dict):
             faults += parse(RuleSet, source, {**table, "rules": ()}, (name,))[1]
         for index, rule in enumerate(rules):
-            conditions = tuple(each for key in ("all", "any") for each in _listed(rule.get(key)))
+            conditions = tuple(each for key in ("all", "any") for each in listed(rule.get(key)))
             found = contradictions(rule.get("action"), rule.get("target_percent"), conditions)
             faults += _placed(source, (name, "rules", index), found)
     return faults
@@ -60,11 +58,12 @@ def _placed(source: Source, loc: Loc, found: list[FieldFault]) -> list[Fault]:
 def _rules(table: Any) -> list[dict[str, Any]]:
     """The rules of a set as written; an empty one for each that is no table, so that places stay right."""
     rules = table.get("rules") if isinstance(table, dict) else None
-    return [rule if isinstance(rule, dict) else {} for rule in _listed(rules)]
+    return [rule if isinstance(rule, dict) else {} for rule in listed(rules)]
 
 
-def _listed(value: Any) -> tuple[Any, ...]:
-    return value if isinstance(value, tuple) else ()
+def _text(value: Any) -> str | None:
+    """A text; None for anything else, some of which cannot be looked up."""
+    return value if isinstance(value, str) else None
 
 
 def _named(fault: Fault, data: dict[str, Any]) -> Fault:

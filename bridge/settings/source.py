@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,6 +53,20 @@ class Source:
         return Fault(self.name, loc, next(known, None), problem)
 
 
+def told(faults: Iterable[Fault]) -> list[str]:
+    """Problems as people read them: by file and line, none twice."""
+    # One line may be found wrong twice, by two accounts that use the same file.
+    in_order = sorted(faults, key=lambda fault: (fault.file, fault.line or 0))
+    return list(dict.fromkeys(str(fault) for fault in in_order))
+
+
+def report(place: Path, faults: Iterable[Fault]) -> str:
+    """All problems of a file or folder as one message: how many there are, then a line each."""
+    lines = told(faults)
+    count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
+    return "\n  ".join([f"{count} in {place}:", *lines])
+
+
 def dotted(loc: Loc) -> str:
     """`accounts[0].login` for ("accounts", 0, "login")."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{_shown(part)}" for part in loc).removeprefix(".")
@@ -60,6 +75,11 @@ def dotted(loc: Loc) -> str:
 def _shown(key: str) -> str:
     """A key for a message: TOML allows line breaks and control characters in quoted keys, a terminal had better not."""
     return key if key and key.isprintable() else repr(key)
+
+
+def listed(value: Any) -> tuple[Any, ...]:
+    """What stands in an array of a source; nothing where there should be one and is none."""
+    return value if isinstance(value, tuple) else ()
 
 
 def read(path: Path, name: str) -> Source:
@@ -80,6 +100,9 @@ def read(path: Path, name: str) -> Source:
 
 def _text(path: Path, name: str) -> str:
     try:
+        if path.exists() and not path.is_file():
+            # Some of what is no file, such as a pipe, would be waited for.
+            raise SourceError(Fault(name, (), None, "cannot be read: it is not a file"))
         raw = path.read_bytes()
     except FileNotFoundError:
         raise SourceError(Fault(name, (), None, _missing(path))) from None

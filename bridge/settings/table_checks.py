@@ -6,6 +6,7 @@ from typing import Any
 
 from bridge.settings.model import AuthSettings
 from sizing.policy import AuditPolicy, DiversificationPolicy, DrawdownPolicy, PerformancePolicy, VolatilityPolicy
+from sizing.positions.rebalance.rules import ValidationRules
 from sizing.prop.formats import FieldFault
 from sizing.symbols import SymbolTable
 
@@ -45,6 +46,17 @@ def _audit(policy: AuditPolicy) -> Faults:
         problem = f"must not exceed forecasts, which is {policy.forecasts}; it is {policy.min_forecasts}"
         return [("min_forecasts", problem)]
     return []
+
+
+def _validation(rules: ValidationRules) -> Faults:
+    faults: Faults = []
+    if rules.scale_sum < rules.warn_sum:
+        problem = f"must not be less than warn_sum, which is {rules.warn_sum:g}; it is {rules.scale_sum:g}"
+        faults.append(("scale_sum", problem))
+    if rules.scaled_to > rules.scale_sum:
+        problem = f"must not exceed scale_sum, which is {rules.scale_sum:g}; it is {rules.scaled_to:g}"
+        faults.append(("scaled_to", problem))
+    return faults
 
 
 def _auth(auth: AuthSettings) -> Faults:
@@ -134,6 +146,7 @@ TABLE_CHECKS: dict[type[Any], Callable[[Any], Faults]] = {
     DiversificationPolicy: _diversification,
     PerformancePolicy: _performance,
     AuditPolicy: _audit,
+    ValidationRules: _validation,
     AuthSettings: _auth,
     SymbolTable: _symbols,
 }

@@ -38,6 +38,8 @@ class Instruction:
     """Higher first."""
     expires_ms: int | None = None
     """When the EA must not carry it out any more; None: the service says."""
+    adds_to: int = 0
+    """Of an `open` that is scaled into a position: that one's ticket."""
     covers: tuple[str, ...] = ()
     """Further keys that are done as soon as this one is: levels that a stronger one takes with it."""
 

@@ -50,6 +50,7 @@ def add(
         take_profit=view.tp,
         magic=held.magic,
         priority=PRIORITY,
+        adds_to=held.ticket,
     )
 
 

@@ -1,4 +1,4 @@
-"""Decreasing a share: how many lots of which positions are closed."""
+"""Decreasing a share: how many lots of which positions are closed, and which orders must not open it again."""
 
 from decimal import Decimal
 
@@ -7,6 +7,7 @@ from sizing.positions.figures import worth
 from sizing.positions.instruction import Instruction
 from sizing.positions.share_case import Case, by_age, grid_of, no_grid, positive, unknown_share, whole_steps
 from sizing.positions.state import Held, Market
+from sizing.snapshot import PendingOrder
 
 
 def decrease(case: Case) -> list[Instruction] | str:
@@ -19,7 +20,8 @@ def decrease(case: Case) -> list[Instruction] | str:
         in_order.sort(key=lambda each: -(worth(each, case.figures.measure) or 0.0))
     if target == 0:
         reason = case.because("the share is to be 0 %")
-        return [_close(case, each, each.volume, reason) for each in in_order]
+        closes = [_close(case, each, each.volume, reason) for each in in_order]
+        return [*closes, *(_cancel(case, each, reason) for each in _waiting(case))]
     share, value, equity = case.figures.share, case.figures.value, case.figures.virtual_equity
     if share is None or value is None or equity is None:
         return unknown_share(case)
@@ -62,6 +64,27 @@ def _take(case: Case, grid: Lattice, market: Market, in_order: list[Held], exces
         left -= Decimal(repr(lots))
         excess -= lots / each.volume * value
     return taken
+
+
+def _waiting(case: Case) -> list[PendingOrder]:
+    """The strategy's pending orders in the symbol: filled, they would open again what is closed."""
+    magic = case.rules.magic
+    mine = (each for each in case.figures.state.orders if each.symbol == case.symbol and magic in (None, each.magic))
+    return sorted(mine, key=lambda each: each.ticket)
+
+
+def _cancel(case: Case, order: PendingOrder, reason: str) -> Instruction:
+    return Instruction(
+        key=case.key(order.ticket),
+        kind="cancel",
+        symbol=case.symbol,
+        side=order.side,
+        rule=case.label,
+        reason=reason,
+        ticket=order.ticket,
+        magic=order.magic,
+        priority=case.rule.priority,
+    )
 
 
 def _close(case: Case, held: Held, lots: float, reason: str) -> Instruction:

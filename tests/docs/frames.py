@@ -12,6 +12,8 @@ from bridge.cli.sample import sample_account
 from bridge.desk import Desk
 from bridge.journal.store import Journal
 from bridge.service import Incoming, Service
+from bridge.settings import PositionFiles
+from bridge.settings.defaults import defaults_folder
 from bridge.terminal.feed import FeedTerminal
 
 NOW_MS = 1_772_618_400_000
@@ -32,14 +34,18 @@ def made() -> dict[str, Any]:
     frames: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         journal = Journal(Path(folder) / "journal.sqlite")
-        settings = dataclasses.replace(sample_account(), terminal="ea_feed", market=None)
+        files = PositionFiles(
+            active=defaults_folder() / "positions" / "active-forex-day.toml", folder=defaults_folder()
+        )
+        settings = dataclasses.replace(sample_account(), terminal="ea_feed", market=None, positions=files)
         service = Service([Desk(settings, FeedTerminal(settings.login))], journal, _StandingClock())
 
         def ask(name: str, request: dict[str, Any]) -> dict[str, Any]:
             body = json.dumps(request).encode()
             reply: dict[str, Any] = json.loads(service.handle(Incoming(body)))
             assert service.handle(Incoming(body)) == json.dumps(reply, separators=(",", ":")).encode() or reply["code"]
-            frames[name], frames[f"{name}-reply"] = request, reply
+            if name:
+                frames[name], frames[f"{name}-reply"] = request, reply
             return reply
 
         _converse(ask)
@@ -84,7 +90,21 @@ def _converse(ask: Callable[[str, dict[str, Any]], dict[str, Any]]) -> None:
     ask("halt", {"v": 1, "type": "halt", "id": "ea7-11", "reason": "central bank at noon", "minutes": 90})
     ask("resume", {"v": 1, "type": "resume", "id": "ea7-12", "reason": "it is over", "factor": 0.5, "days": 2})
     ask("anchor", {"v": 1, "type": "anchor", "id": "ea7-13", **_ANCHOR})
-    ask("gap", {"v": 1, "type": "snapshot", "id": "ea7-9", "session": "chart-1", "sequence": 2, "quotes": []})
+    ask("", {"v": 1, "type": "snapshot", "id": "ea7-14", **account, **_winner()})
+    signals = [{"symbol": "EURUSD", "direction": "bullish", "confidence": 70, "risk": "low"}]
+    told = ask(
+        "manage", {"v": 1, "type": "manage", "id": "ea7-15", **account, "symbols": ["EURUSD"], "signals": signals}
+    )
+    done = {
+        "status": "done",
+        "ticket": 90211,
+        "lots": told["instructions"][0]["lots"],
+        "price": 1.10608,
+        "retcode": 10009,
+    }
+    ask("report", {"v": 1, "type": "report", "id": "ea7-16", "instruction": told["instructions"][0]["id"], **done})
+    ask("positions", {"v": 1, "type": "positions", "id": "ea7-17", "history": 10})
+    ask("gap", {"v": 1, "type": "snapshot", "id": "ea7-9", "session": "chart-1", "sequence": 3, "quotes": []})
 
 
 def _snapshot() -> dict[str, Any]:
@@ -116,6 +136,18 @@ def _snapshot() -> dict[str, Any]:
             }
         ],
     }  # fmt: skip
+
+
+def _winner() -> dict[str, Any]:
+    """The position that was filled, an hour later and 60 pips higher."""
+    broker_ms = NOW_MS + BROKER_AHEAD_MS
+    position = {
+        "ticket": 90211, "symbol": "EURUSD", "type": 0, "volume": 0.5, "price_open": 1.10009, "price_current": 1.10609,
+        "sl": 1.095, "tp": 1.11, "profit": 300.0, "magic": 7, "time_msc": broker_ms - 3_600_000,
+    }  # fmt: skip
+    quote = {"symbol": "EURUSD", "time_msc": broker_ms - 100, "bid": 1.10609, "ask": 1.10617}
+    account = {**_snapshot()["account_info"], "equity": 100_300.0}
+    return {"session": "chart-1", "sequence": 1, "account_info": account, "positions": [position], "quotes": [quote]}
 
 
 def replaced(page: str) -> str:

@@ -1,6 +1,7 @@
 """Every command, option, log event and halting code is explained."""
 
 import ast
+import importlib
 import inspect
 
 import typer
@@ -8,6 +9,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from bridge import answers, server, service
 from bridge.cli import app
+from bridge.manager import manager
 from bridge.protocol.codes import CODES
 from sizing import gates
 from tests.docs.pages import OPERATIONS, text
@@ -58,7 +60,10 @@ def test_every_option_is_named_in_the_row_of_its_command() -> None:
 
 def test_every_event_of_the_log_is_explained() -> None:
     explained = {word for row in tables_of(text(OPERATIONS))["event"] for word in row.replace("`", "").split(", ")}
-    written = _named(service, "Event", 1) | _named(server, "_log", 1)
+    written = _named(service, "Event", 1) | _named(server, "_log", 1) | _named(manager, "_tell", 1)
+    names = ("construction", "monitor", "settlement", "step", "targets")
+    steps = [importlib.import_module(f"sizing.positions.rebalance.{name}") for name in names]
+    written |= {f"portfolio_{kind}" for each in steps for kind in _named(each, "Event", 0)}
     assert written <= explained
 
 

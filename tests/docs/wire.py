@@ -19,6 +19,10 @@ REPLY_TYPES: dict[str, type[wire.Reply]] = {
     "halt": wire.HaltReply,
     "resume": wire.HaltReply,
     "anchor": wire.AnchorReply,
+    "manage": wire.ManageReply,
+    "report": wire.ReportReply,
+    "positions": wire.PositionsReply,
+    "rebalance": wire.RebalanceReply,
     "ping": wire.Reply,
 }
 
@@ -153,12 +157,15 @@ def _number(value: float) -> str:
     return f"{value:g}".replace("e+", "e") if 0 < value < 1e-6 or value >= 1e12 else f"{value:,.15g}"
 
 
-_NAMED: dict[type[msgspec.Struct], str] = {wire.RuleInfo: "status rules"}
+_NAMED: dict[type[msgspec.Struct], str] = {
+    wire.RuleInfo: "status rules", wire.HeldInfo: "held", wire.PastInfo: "past instruction", wire.SumInfo: "sums",
+}  # fmt: skip
 """Records whose field has the name of another record's."""
 _LARGEST = 2**63 - 1
 _ORDER = ("buy", "sell", "trending", "ranging", "volatile", "market", "pending", "ok", "reject", "error",
           "M1", "M5", "M15", "M30", "H1", "H4", "D1",
-          "daily", "total", "ends", "pauses", "weekend", "break", "news")  # fmt: skip
+          "daily", "total", "ends", "pauses", "weekend", "break", "news", "bullish", "bearish", "high", "medium", "low", "done", "partial",
+          "failed", "open", "close", "close_partial", "modify_stop", "cancel", "limit", "stop", "stop_limit")  # fmt: skip
 
 
 def _order(value: str | int | None) -> int:

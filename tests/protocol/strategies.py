@@ -46,7 +46,7 @@ def _value(info: mi.Type) -> st.SearchStrategy[Any]:
         case mi.StructType():
             return _struct(info.cls)
         case mi.ListType():
-            return st.lists(_value(info.item_type), max_size=3)
+            return st.lists(_value(info.item_type), min_size=info.min_length or 0, max_size=3)
         case mi.NoneType():
             return st.none()
         case mi.BoolType():

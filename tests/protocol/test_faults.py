@@ -18,6 +18,10 @@ GOOD: dict[str, dict[str, Any]] = {
     "halt": {"reason": "x"},
     "resume": {"reason": "x"},
     "anchor": {"rule": "max_loss", "value": 100_000.0, "reason": "x"},
+    "manage": {},
+    "report": {"instruction": "i1-1", "status": "done"},
+    "positions": {},
+    "rebalance": {"reason": "x"},
     "ping": {},
 }
 ACCOUNT = {

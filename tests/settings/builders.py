@@ -24,3 +24,9 @@ def append(folder: Path, name: str, text: str) -> None:
     """Add text at the end of a file."""
     path = folder / name
     path.write_text(path.read_text(encoding="utf-8") + "\n" + text, encoding="utf-8")
+
+
+def with_rules(folder: Path, keys: str) -> Path:
+    """The folder, its account with these keys about open positions."""
+    swap(folder, "bridge.toml", 'symbols = "symbols.toml"\n', f'symbols = "symbols.toml"\n{keys}\n')
+    return folder

@@ -51,11 +51,13 @@ gross = "panic"
     with pytest.raises(ConfigError) as error:
         load_rebalance(write(tmp_path, text))
     said = str(error.value)
-    assert said.startswith("4 problems in ")
+    assert said.startswith("6 problems in ")
     assert 'rebalance.toml:3: limits.positon_pct: is not a known key; did you mean "position_pct"?' in said
     assert "limits.gross: must be greater than 0" in said
     assert "classes.forex.margin_pct: must be greater than 0 and at most 100" in said
     assert 'emergency.gross: must be one of "alert", "halt", "reduce", "close"' in said
+    assert "sectors.tech: names no symbol: '*'" in said
+    assert "sectors.big: 'AAPL*' stands in sector 'tech' already" in said
 
 
 def test_keys_that_contradict_each_other_are_told(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Active management of open positions, as instructions to the EA."""

@@ -1,0 +1,407 @@
+"""One account's manager of what is open: from a `manage` request to instructions, from reports to what is remembered.
+
+It decides nothing about sizes: whatever opens goes through the sizer of an entry, which the service brings along.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from bridge.desk import Desk
+from bridge.manager import lifecycle, offers, origins, portfolio
+from bridge.manager.kept import Issued, Kept
+from bridge.manager.offers import Offer
+from bridge.manager.rule_files import PositionRules, RuleFiles
+from bridge.manager.view import blind, state_of
+from bridge.protocol import messages as wire
+from bridge.protocol.codec import ProtocolError
+from sizing.gates import Refusal
+from sizing.ledger import Reservation, end, fill
+from sizing.positions import active, share
+from sizing.positions.instruction import Instruction, Skipped
+from sizing.positions.rebalance import Event, Target, begin, cancel, resume
+from sizing.positions.state import Opinion, State
+from sizing.prop.halts import MANUAL
+from sizing.snapshot import Halt
+
+EXPIRES_MS = 30_000
+"""How long an EA has for an instruction that no rule gives another time."""
+_LOOK_EVERY_MS = 2_000
+
+
+class Told(NamedTuple):
+    """Something for the log."""
+
+    level: str
+    name: str
+    fields: dict[str, Any]
+
+
+class Sized(NamedTuple):
+    """What the sizer made of an instruction that opens; the money is reserved where `lots` are above 0."""
+
+    reply: wire.SizeReply
+    seq: int
+
+
+class Reported(NamedTuple):
+    """An instruction after a report, the lots that it has added, and the reservation if that has changed."""
+
+    issued: Issued
+    more_lots: float
+    reservation: Reservation | None
+
+
+SizeOpen = Callable[[str, Instruction, float | None], Sized]
+"""Sizes an `open` under an instruction's id, with the signal's confidence."""
+
+
+class Advised(NamedTuple):
+    """What an EA is told."""
+
+    refusal: Refusal | None
+    instructions: tuple[wire.InstructionInfo, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+
+
+class Manager:
+    """Works on `desk.positions`, which the journal holds. Times are UTC milliseconds."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._files = RuleFiles(desk.settings.positions)
+        self._looked_ms: int | None = None
+        self.told: list[Told] = []
+
+    @property
+    def rules(self) -> PositionRules:
+        """The rules that hold."""
+        return self._files.rules
+
+    @property
+    def files(self) -> RuleFiles:
+        """Where they come from."""
+        return self._files
+
+    @property
+    def _kept(self) -> Kept:
+        return self._desk.positions.kept
+
+    @_kept.setter
+    def _kept(self, kept: Kept) -> None:
+        self._desk.positions.kept = kept
+
+    # Between requests ------------------------------------------------------------------------------------------------
+
+    def poll(self, now_ms: int, plan_id: str) -> None:
+        """Follow the rule files, what became of instructions, and the portfolio's limits."""
+        for news in self._files.poll(now_ms):
+            if news.taken:
+                self._tell("info", "rules_reloaded", detail=news.text)
+            else:
+                self._tell("error", "rules_kept", detail=news.text)
+        if self.rules.empty and not self._kept.issued and self._kept.plan is None:
+            return
+        report = self._desk.terminal.account()
+        if report is None or blind(self._desk, now_ms) is not None:
+            return
+        self._follow(now_ms)
+        looked = self._looked_ms
+        if self.rules.rebalance is not None and (looked is None or not 0 <= now_ms - looked < _LOOK_EVERY_MS):
+            self._looked_ms = now_ms
+            self._look(now_ms, plan_id)
+
+    def _follow(self, now_ms: int) -> None:
+        """Take in what the terminal shows: new positions, and the ends of instructions."""
+        report = self._desk.terminal.account()
+        if report is None:
+            return
+        kept = origins.follow(self._kept, report, self._reservations(), now_ms)
+        kept = portfolio.follow_day(kept, self._desk, report.account.equity)
+        if kept.issued:
+            seen = lifecycle.Seen(
+                {each.ticket: each for each in report.positions},
+                frozenset(each.ticket for each in report.orders),
+                report.deals,
+                report.received_ms,
+            )
+            for issued in tuple(kept.issued.values()):
+                after = lifecycle.settle(issued, seen, self._reservation(issued), now_ms)
+                if after is not issued:
+                    kept = self._ended(kept, issued, after, now_ms)
+        self._kept = kept
+
+    def _ended(self, kept: Kept, before: Issued, after: Issued, now_ms: int) -> Kept:
+        """The state with an instruction that the terminal has shown the end of."""
+        kept = origins.link(kept.with_issued(after), after)
+        if lifecycle.happened(after) and not lifecycle.happened(before):
+            kept = origins.remember(kept, after, now_ms)
+        if not before.final:
+            self._tell(
+                "info", "instruction_reconciled", instruction=after.id, standing=after.standing, filled=after.filled
+            )
+        return kept
+
+    def _look(self, now_ms: int, plan_id: str) -> None:
+        rules, report = self.rules.rebalance, self._desk.terminal.account()
+        if rules is None or report is None:
+            return
+        kept = self._kept
+        state = state_of(self._desk, report, kept.origins, now_ms, None, portfolio.symbols_of(kept))
+        looked = portfolio.look(kept, rules, state, portfolio.given_of(self._desk, kept), plan_id)
+        self._kept = looked.kept
+        self._log(looked.events)
+        if looked.halt is not None:
+            self._desk.rules.halt(Halt(MANUAL, f"portfolio: {looked.halt}", now_ms, None))
+
+    # Requests --------------------------------------------------------------------------------------------------------
+
+    def advise(self, request: wire.ManageRequest, now_ms: int, name: str, size: SizeOpen) -> Advised:
+        """What to do now. `name` begins the ids of the instructions, and has never been used before."""
+        refusal, report = blind(self._desk, now_ms), self._desk.terminal.account()
+        if refusal is not None or report is None:
+            return Advised(refusal)
+        opinions = _opinions(request)
+        if self.rules.empty and self._kept.plan is None:
+            return Advised(None)
+        self._follow(now_ms)
+        kept = self._kept
+        state = state_of(self._desk, report, kept.origins, now_ms, opinions, portfolio.symbols_of(kept))
+        wanted, skipped = self._wanted(state)
+        kept, turn_skipped = self._step(kept, state)
+        planned: list[Instruction] = []
+        if self.rules.rebalance is not None:
+            kept, planned = portfolio.fetch(kept, request.symbols)
+        blocked = offers.Blocked(
+            set() if self.rules.rebalance is None else portfolio.symbols_of(kept),
+            offers.entering((each.symbol for each in self._reservations_held()), kept),
+        )
+        chosen, waiting = offers.choose(wanted, kept, blocked, request.symbols, now_ms)
+        chosen = [*(Offer("rebalance", each) for each in planned), *chosen]
+        told: list[wire.InstructionInfo] = []
+        refused: list[Skipped] = []
+        for number, offer in enumerate(_in_order(chosen), 1):
+            issued = self._issue(f"{name}-{number}", offer, state, size)
+            if isinstance(issued, Skipped):
+                refused.append(issued)
+                if offer.source == "rebalance":
+                    kept = portfolio.tell(kept, offer.instruction.key, "failed", 0.0, None, 0, now_ms)
+                continue
+            kept = kept.with_issued(issued)
+            told.append(_info(issued, offer.instruction))
+        self._kept = kept
+        shown = (*skipped, *turn_skipped, *waiting, *refused)
+        if request.symbols is not None:
+            shown = tuple(each for each in shown if each.symbol in request.symbols)
+        return Advised(None, tuple(told), shown)
+
+    def _wanted(self, state: State) -> tuple[list[Offer], list[Skipped]]:
+        """What the share rules and the active rules ask for."""
+        memory = self._kept.memory
+        advices = [("share", share.evaluate(each, state, memory)) for each in self.rules.share]
+        if self.rules.active is not None:
+            advices.append(("active", active.evaluate(self.rules.active, state, memory)))
+        wanted = [
+            Offer("share" if source == "share" else "active", each)
+            for source, advice in advices
+            for each in advice.instructions
+        ]
+        return wanted, [each for _, advice in advices for each in advice.skipped]
+
+    def _step(self, kept: Kept, state: State) -> tuple[Kept, Sequence[Skipped]]:
+        report = self._desk.terminal.account()
+        if self.rules.rebalance is None or report is None or portfolio.running(kept) is None:
+            return kept, ()
+        age_ms = state.now_ms - report.received_ms
+        if age_ms > self.rules.rebalance.execution.settle_s * 1000:
+            why = f"the account was last reported {age_ms} ms ago"
+            return kept, [Skipped(portfolio.RULE, each, why) for each in sorted(portfolio.symbols_of(kept))]
+        turn = portfolio.go_on(kept, self.rules.rebalance, state, portfolio.given_of(self._desk, kept))
+        self._log(turn.events)
+        return turn.kept, turn.skipped
+
+    def _issue(self, name: str, offer: Offer, state: State, size: SizeOpen) -> Issued | Skipped:
+        """An instruction with its id; one that opens with the lots that the sizer allows."""
+        each = offer.instruction
+        held = next((position for position in state.held if position.ticket == each.ticket), None)
+        market = state.markets.get(each.symbol)
+        expires_ms = each.expires_ms or state.now_ms + EXPIRES_MS
+        sells = (each.side == "sell") == (each.kind == "open")
+        touch = None if market is None else market.quote.bid if sells else market.quote.ask
+        issued = Issued(
+            id=name, key=each.key, source=offer.source, kind=each.kind, symbol=each.symbol, side=each.side,
+            rule=each.rule, reason=each.reason, ticket=each.ticket, lots=each.lots, stop_loss=each.stop_loss,
+            take_profit=each.take_profit, magic=each.magic, price=touch,
+            money_per_price=market.money_per_price if market is not None and market.money_per_price > 0 else None,
+            before=0.0 if held is None else held.volume, given_ms=state.now_ms, expires_ms=expires_ms,
+            covers=each.covers, adds_to=each.adds_to,
+        )  # fmt: skip
+        if each.kind != "open":
+            return issued
+        opinion = state.opinions.get(each.symbol)
+        reply, seq = size(name, each, None if opinion is None else opinion.confidence)
+        if reply.lots <= 0 or reply.reservation is None or reply.expires_ms is None:
+            return Skipped(each.rule, each.symbol, f"{reply.code}: {reply.message}")
+        return issued._replace(
+            lots=reply.lots,
+            price=reply.entry,
+            stop_loss=reply.stop_loss,
+            take_profit=reply.take_profit,
+            expires_ms=min(expires_ms, reply.expires_ms),
+            reservation=reply.reservation,
+            decision=f"d{seq}",
+            reason=_sized(each, reply),
+        )
+
+    def report(self, request: wire.ReportRequest, now_ms: int) -> Reported:
+        """Take in what an EA says. Raises ProtocolError for an instruction that was never given."""
+        issued = self._kept.find(request.instruction)
+        if issued is None:
+            message = f"Account {self._desk.login} was given no instruction {request.instruction!r}."
+            raise ProtocolError("bad_value", message, field="instruction")
+        _demand_sense(request, issued)
+        after = lifecycle.told(issued, request, now_ms)
+        reservation = self._booked(after, request, now_ms)
+        if after is issued:
+            return Reported(issued, 0.0, reservation)
+        kept = origins.link(self._kept.with_issued(after), after)
+        if lifecycle.happened(after):
+            kept = kept if lifecycle.happened(issued) else origins.remember(kept, after, now_ms)
+        elif after.standing == "failed":
+            kept = self._failed(kept, after, now_ms)
+        if after.source == "rebalance":
+            kept = portfolio.tell(kept, *portfolio.report_of(after), now_ms)
+        self._kept = kept
+        return Reported(after, round(after.filled - issued.filled, 8), reservation)
+
+    def _failed(self, kept: Kept, issued: Issued, now_ms: int) -> Kept:
+        if issued.source == "rebalance":
+            return kept  # the plan counts by itself
+        failure = lifecycle.failed(kept.failures.get(issued.key), issued, now_ms)
+        told = {"instruction": issued.id, "rule": issued.rule, "symbol": issued.symbol, "retcode": issued.retcode}
+        self._tell("warning", "instruction_failed", **told)
+        if lifecycle.gave_up(failure):
+            self._tell("error", "instruction_given_up", **told, times=failure.times)
+        return replace(kept, failures={**kept.failures, issued.key: failure})
+
+    def _booked(self, issued: Issued, request: wire.ReportRequest, now_ms: int) -> Reservation | None:
+        """The reservation of an `open` after a report; None if nothing changes. What is not filled is released."""
+        before = self._reservation(issued)
+        if before is None:
+            return None
+        report = self._desk.terminal.account()
+        after = before
+        if issued.filled > 0 and issued.fill_ticket:
+            received_ms = 0 if report is None else report.received_ms
+            after = fill(before, issued.fill_ticket, issued.filled, now_ms, received_ms)
+        if request.status != "partial":
+            after = end(after, "released")
+        return None if after == before else after
+
+    def begin(self, request: wire.RebalanceRequest, now_ms: int, plan_id: str) -> None:
+        """Begin a plan or cancel the one that runs. Raises ProtocolError."""
+        if request.cancel == (request.targets is not None):
+            raise ProtocolError("bad_value", "Send either targets or cancel.", field="targets")
+        kept = self._kept
+        if request.cancel:
+            if kept.plan is None or kept.plan.ended:
+                raise ProtocolError("bad_value", "No plan is running.", field="cancel")
+            self._kept = self._without_waiting(replace(kept, plan=cancel(kept.plan, request.reason)), now_ms)
+        elif request.targets is not None:
+            if self.rules.rebalance is None:
+                message = f'Account {self._desk.login} has no rebalancing: set rebalance = "positions/rebalance.toml".'
+                raise ProtocolError("bad_value", message, field="targets")
+            self._demand_known(request.targets)
+            targets = tuple(Target(each.symbol, each.weight, each.alpha, each.strategy) for each in request.targets)
+            previous = self._without_waiting(kept, now_ms)
+            plan = begin(
+                plan_id, targets, now_ms, previous=previous.plan, magic=request.magic,
+                magics=tuple(request.magics or ()),
+            )  # fmt: skip
+            self._kept = replace(previous, plan=plan)
+
+    def _demand_known(self, targets: Iterable[wire.TargetInfo]) -> None:
+        for place, each in enumerate(targets):
+            if not self._desk.knows(each.symbol):
+                message = f"{each.symbol} is not known to the terminal, or matches no pattern of the symbols file."
+                raise ProtocolError("unknown_symbol", message, field=f"targets[{place}].symbol")
+
+    def _without_waiting(self, kept: Kept, now_ms: int) -> Kept:
+        """What was ordered and not fetched is void."""
+        for each in kept.waiting:
+            kept = portfolio.tell(kept, each.key, "failed", 0.0, None, 0, now_ms)
+        return replace(kept, waiting=())
+
+    def resumed(self, now_ms: int) -> None:
+        """Somebody has lifted the halts: the portfolio goes on within smaller limits."""
+        if self.rules.rebalance is not None:
+            self._kept = replace(self._kept, guard=resume(self._kept.guard, self.rules.rebalance, now_ms))
+
+    # Shared ----------------------------------------------------------------------------------------------------------
+
+    def _reservation(self, issued: Issued) -> Reservation | None:
+        return None if issued.reservation is None else self._desk.reservation(issued.reservation)
+
+    def _reservations_held(self) -> Iterable[Reservation]:
+        return self._desk.ledger.reservations.values()
+
+    def _reservations(self) -> Iterator[Reservation]:
+        return self._desk.every_reservation()
+
+    def _log(self, events: Iterable[Event]) -> None:
+        levels = {"info": "info", "warning": "warning", "alert": "error"}
+        for each in events:
+            self._tell(levels[each.level], f"portfolio_{each.kind}", symbol=each.symbol, detail=each.detail)
+
+    def _tell(self, level: str, name: str, **fields: Any) -> None:
+        self.told.append(Told(level, name, {"account": self._desk.login, **fields}))
+
+
+def _opinions(request: wire.ManageRequest) -> dict[str, Opinion]:
+    """The signals by symbol. Raises ProtocolError for a symbol that stands twice."""
+    found: dict[str, Opinion] = {}
+    for place, each in enumerate(request.signals or ()):
+        if each.symbol in found:
+            message = f"{each.symbol} stands twice among the signals."
+            raise ProtocolError("bad_value", message, field=f"signals[{place}].symbol")
+        found[each.symbol] = Opinion(direction=each.direction, confidence=each.confidence, risk_grade=each.risk)
+    return found
+
+
+def _in_order(chosen: Sequence[Offer]) -> list[Offer]:
+    """What lowers risk first: it makes room for what raises it."""
+    return sorted(chosen, key=lambda offer: offer.instruction.raises_risk)
+
+
+def _sized(each: Instruction, reply: wire.SizeReply) -> str:
+    if reply.lots == each.lots:
+        return each.reason
+    return f"{each.reason} The sizer allows {reply.lots:g} of {each.lots:g} lots: {reply.binding}."
+
+
+def _demand_sense(request: wire.ReportRequest, issued: Issued) -> None:
+    if request.lots > 0 and issued.kind in ("modify_stop", "cancel"):
+        raise ProtocolError("bad_value", f"A {issued.kind} fills no lots: send 0.", field="lots")
+    if request.lots > 0 and issued.kind == "open" and not (request.ticket or issued.fill_ticket):
+        raise ProtocolError("bad_value", "Name the position that was opened.", field="ticket")
+
+
+def _info(issued: Issued, instruction: Instruction) -> wire.InstructionInfo:
+    return wire.InstructionInfo(
+        id=issued.id,
+        kind=issued.kind,
+        ticket=issued.ticket,
+        symbol=issued.symbol,
+        side=issued.side,
+        lots=issued.lots,
+        price=issued.price if issued.kind == "open" else None,
+        stop_loss=issued.stop_loss,
+        take_profit=issued.take_profit,
+        order=instruction.order,
+        magic=issued.magic,
+        rule=issued.rule,
+        reason=issued.reason,
+        expires_ms=issued.expires_ms,
+        reservation=issued.reservation,
+        decision=issued.decision,
+    )

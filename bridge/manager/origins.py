@@ -1,0 +1,118 @@
+"""How each open position began: lots, price and first stop, from the history of deals where there is one."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from bridge.manager.kept import Issued, Kept, Origin
+from bridge.terminal.base import AccountReport
+from sizing.ledger import Reservation
+from sizing.positions.instruction import Done, Memory
+from sizing.snapshot import Deal, Position
+
+_HEDGING = 2
+_KEPT_MS = 24 * 3_600_000
+"""How long a position that is not shown any more is remembered: a report may be incomplete."""
+_SEEN_EVERY_MS = 3_600_000
+_IN, _IN_OUT = 0, 2
+"""ENUM_DEAL_ENTRY."""
+
+
+def follow(kept: Kept, report: AccountReport, reservations: Iterable[Reservation], now_ms: int) -> Kept:
+    """The state with an origin for each position of the report; what has been gone for a day is forgotten."""
+    known = kept.origins
+    new = [each for each in report.positions if each.ticket not in known]
+    stopped = [
+        each
+        for each in report.positions
+        if each.sl is not None and each.ticket in known and known[each.ticket].sl is None
+    ]
+    held = {each.ticket for each in report.positions}
+    seen = [origin for ticket, origin in known.items() if ticket in held and now_ms - origin.seen_ms > _SEEN_EVERY_MS]
+    gone = {ticket for ticket, origin in known.items() if ticket not in held and now_ms - origin.seen_ms > _KEPT_MS}
+    hedging = report.account.margin_mode == _HEDGING
+    # An order may be filled piece by piece: on a hedging account nothing else makes a position grow.
+    grown = [
+        each
+        for each in report.positions
+        if hedging and each.ticket in known and each.volume > known[each.ticket].volume
+    ]
+    if not (new or stopped or grown or seen or gone):
+        return kept
+    origins = {ticket: origin for ticket, origin in known.items() if ticket not in gone}
+    origins.update({origin.ticket: origin._replace(seen_ms=now_ms) for origin in seen})
+    if new:
+        stops = _first_stops(reservations)
+        added = _added(kept)
+        origins.update({each.ticket: _origin(each, report, stops, added, now_ms) for each in new})
+    origins.update({each.ticket: origins[each.ticket]._replace(sl=each.sl) for each in stopped})
+    origins.update({each.ticket: origins[each.ticket]._replace(volume=each.volume) for each in grown})
+    failures = {key: each for key, each in kept.failures.items() if now_ms - each.last_ms < _KEPT_MS}
+    return replace(kept, origins=origins, memory=_remembered(kept.memory, gone), failures=failures)
+
+
+def _origin(
+    position: Position, report: AccountReport, stops: Mapping[int, float], added: Mapping[int, int], now_ms: int
+) -> Origin:
+    entries = [deal for deal in report.deals if deal.position_id == position.ticket and deal.entry in (_IN, _IN_OUT)]
+    volume, price = _began(position, entries, hedging=report.account.margin_mode == _HEDGING)
+    return Origin(
+        ticket=position.ticket,
+        volume=volume,
+        price=price,
+        sl=stops.get(position.ticket, position.sl),
+        added_to=added.get(position.ticket, 0),
+        seen_ms=now_ms,
+    )
+
+
+def _began(position: Position, entries: list[Deal], *, hedging: bool) -> tuple[float, float]:
+    """Lots and price of the beginning. On a netting account later deals are additions: only the first one counts."""
+    if not entries:
+        return position.volume, position.price_open
+    if hedging:
+        return max(position.volume, round(sum(deal.volume for deal in entries), 8)), position.price_open
+    return entries[0].volume, entries[0].price
+
+
+def _first_stops(reservations: Iterable[Reservation]) -> dict[int, float]:
+    """By ticket, the stop that lotbridge sized the position with: an EA may have moved it since."""
+    return {ticket: each.stop_loss for each in reservations for ticket in each.tickets if each.stop_loss > 0}
+
+
+def _added(kept: Kept) -> dict[int, int]:
+    """By ticket, the position that an instruction has scaled it into."""
+    every = (*kept.ended.values(), *kept.issued.values())
+    return {each.fill_ticket: each.adds_to for each in every if _adds(each)}
+
+
+def _adds(issued: Issued) -> bool:
+    # On a netting account the addition is in the very position.
+    return issued.adds_to > 0 and issued.fill_ticket not in (0, issued.adds_to)
+
+
+def link(kept: Kept, issued: Issued) -> Kept:
+    """The state after an addition became known by its ticket."""
+    origin = kept.origins.get(issued.fill_ticket) if _adds(issued) else None
+    if origin is None or origin.added_to == issued.adds_to:
+        return kept
+    return replace(kept, origins={**kept.origins, origin.ticket: origin._replace(added_to=issued.adds_to)})
+
+
+def remember(kept: Kept, issued: Issued, now_ms: int) -> Kept:
+    """The state after an instruction was carried out, if only in part: its levels are not asked for again."""
+    if issued.source == "rebalance":
+        return kept  # the plan remembers by itself
+    memory = dict(kept.memory)
+    for key in (issued.key, *issued.covers):
+        known = memory.get(key)
+        memory[key] = Done(1 if known is None else known.times + 1, now_ms)
+    failures = {key: each for key, each in kept.failures.items() if key != issued.key}
+    return replace(kept, memory=memory, failures=failures)
+
+
+def _remembered(memory: Memory, gone: set[int]) -> Memory:
+    """The memory without what was done to positions that are gone; keys end with their ticket."""
+    if not gone:
+        return memory
+    ends = {str(ticket) for ticket in gone if ticket}
+    return {key: done for key, done in memory.items() if key.rpartition("/")[2] not in ends}

@@ -1,0 +1,100 @@
+"""The rule files about open positions that an account names: which they are, and reading all of them at once."""
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
+from typing import Any, TypeVar
+
+from bridge.settings.active import read_active
+from bridge.settings.cross_checks import exists
+from bridge.settings.field_checks import is_inside
+from bridge.settings.model import PositionFiles
+from bridge.settings.rebalance import read_rebalance
+from bridge.settings.share_rules import read_share_rules
+from bridge.settings.source import Fault, Loc, Source, listed
+from sizing.positions.active_rules import ActiveRules
+from sizing.positions.rebalance.rules import Rebalance
+from sizing.positions.rulesets import ShareRules
+
+_FOLDER = "positions"
+"""Where `lotbridge init` writes them."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PositionRules:
+    """The rules about open positions that hold for an account."""
+
+    share: tuple[ShareRules, ...] = ()
+    active: ActiveRules | None = None
+    rebalance: Rebalance | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is asked for at all."""
+        return self == PositionRules()
+
+
+def named_files(source: Source, folder: Path, index: int, raw: dict[str, Any]) -> tuple[PositionFiles, list[Fault]]:
+    """The files that an `[[accounts]]` table, as written, names and that are there; and what is said of the others.
+
+    What is no name of a file inside the folder is passed over: that is reported with the account.
+    """
+    faults: list[Fault] = []
+
+    def found(key: Loc, name: Any) -> Path | None:
+        if not isinstance(name, str) or not is_inside(name):
+            return None
+        # Windows' reading of a path knows both slashes.
+        path = PureWindowsPath(name).as_posix()
+        if exists(folder, path):
+            return folder / path
+        faults.append(source.fault(("accounts", index, *key), _missing(folder, path)))
+        return None
+
+    share = [found(("share_rules", place), name) for place, name in enumerate(listed(raw.get("share_rules")))]
+    files = PositionFiles(
+        share=tuple(path for path in share if path is not None),
+        active=found(("active",), raw.get("active")),
+        rebalance=found(("rebalance",), raw.get("rebalance")),
+        folder=folder,
+    )
+    return files, faults
+
+
+def read_positions(files: PositionFiles) -> tuple[PositionRules, list[Fault]]:
+    """The rules of all files together, and everything that is wrong with any; with a fault the rules are not whole."""
+    faults: list[Fault] = []
+
+    def rules(read: Callable[[Path, str], tuple[T | None, list[Fault]]], path: Path) -> T | None:
+        found, wrong = read(path, files.name_of(path))
+        faults.extend(wrong)
+        return found
+
+    share = [rules(read_share_rules, path) for path in files.share]
+    whole = PositionRules(
+        share=tuple(each for each in share if each is not None),
+        active=None if files.active is None else rules(read_active, files.active),
+        rebalance=None if files.rebalance is None else rules(read_rebalance, files.rebalance),
+    )
+    return whole, faults
+
+
+def _missing(folder: Path, name: str) -> str:
+    """What to say of a name without a file: the nearest one, and what there is."""
+    # Beside bridge.toml lie files of other kinds.
+    folders = {folder / _FOLDER, (folder / name).parent} - {folder}
+    there = sorted(path.relative_to(folder).as_posix() for each in folders for path in _toml_files(each))
+    near = difflib.get_close_matches(name, there, n=1)
+    hint = f'did you mean "{near[0]}"? ' if near else ""
+    listing = f"available: {', '.join(there)}" if there else f"{_FOLDER}/ holds none; `lotbridge init` writes them"
+    return f"names no file in this folder: {name!r}; {hint}{listing}"
+
+
+def _toml_files(folder: Path) -> list[Path]:
+    try:
+        return list(folder.glob("*.toml"))
+    except (OSError, ValueError):  # a name that the system does not take
+        return []
