@@ -11,9 +11,10 @@ No answer is no trade: `size` raises `NoAnswerError` rather than return a number
 
 import math
 import uuid
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import zmq
@@ -168,6 +169,68 @@ class Client:
         request = wire.AnchorRequest(**self._common(), rule=rule, value=value, reason=reason, force=force)
         return self.ask(request, wire.AnchorReply)
 
+    def manage(
+        self, symbols: Sequence[str] | None = None, signals: Sequence[wire.SignalInfo] | None = None
+    ) -> wire.ManageReply:
+        """What is to be done now with what is open? Without `symbols`: with all of it. Each instruction comes once.
+
+        Carry an instruction out at once, in the order given, or not at all: its time is counted from this question.
+        Then `report` it.
+        """
+        request = wire.ManageRequest(
+            **self._common(),
+            symbols=None if symbols is None else list(symbols),
+            signals=None if signals is None else list(signals),
+        )
+        return self.ask(request, wire.ManageReply)
+
+    def report(
+        self,
+        instruction: str,
+        status: Literal["done", "partial", "failed"],
+        ticket: int = 0,
+        lots: float = 0.0,
+        price: float | None = None,
+        retcode: int = 0,
+    ) -> wire.ReportReply:
+        """Say what became of an instruction: `lots` are all that it filled so far, `price` is their mean."""
+        request = wire.ReportRequest(
+            **self._common(),
+            instruction=instruction,
+            status=status,
+            ticket=ticket,
+            lots=lots,
+            price=price,
+            retcode=retcode,
+        )
+        return self.ask(request, wire.ReportReply)
+
+    def positions(self, history: int = 0) -> wire.PositionsReply:
+        """What is open, what was done with it and why, and the newest `history` of the instructions that have ended."""
+        return self.ask(wire.PositionsRequest(**self._common(), history=history), wire.PositionsReply)
+
+    def rebalance(
+        self,
+        reason: str,
+        targets: Sequence[wire.TargetInfo] | None = None,
+        cancel: bool = False,
+        magic: int = 0,
+        magics: Sequence[int] | None = None,
+    ) -> wire.RebalanceReply:
+        """Begin a plan that brings the portfolio to `targets`, or cancel the one that runs.
+
+        New positions get `magic`. The plan may move the positions of `magics`; of every EA where that is None.
+        """
+        request = wire.RebalanceRequest(
+            **self._common(),
+            reason=reason,
+            targets=None if targets is None else list(targets),
+            cancel=cancel,
+            magic=magic,
+            magics=None if magics is None else list(magics),
+        )
+        return self.ask(request, wire.RebalanceReply)
+
     def ping(self) -> wire.Reply:
         """A sign of life; `server_ms` is the daemon's clock."""
         return self.ask(wire.PingRequest(**self._common()), wire.Reply)
@@ -254,10 +317,21 @@ class Client:
 
 def _demand_finite(request: wire.Request) -> None:
     """JSON has no NaN: sent as null, a stop that is none would become the policy's, and a ceiling none at all."""
-    for name in request.__struct_fields__:
-        value = getattr(request, name)
-        if isinstance(value, float) and not math.isfinite(value):
+    for name, value in _numbers(request):
+        if not math.isfinite(value):
             raise RequestError("bad_value", f"The field {name} must be a finite number; it is {value}.", name)
+
+
+def _numbers(record: msgspec.Struct, place: str = "") -> Iterator[tuple[str, float]]:
+    """Every float of a record and of the records in its lists, with its place: `targets[0].weight`."""
+    for name in record.__struct_fields__:
+        value = getattr(record, name)
+        if isinstance(value, float):
+            yield place + name, value
+        elif isinstance(value, list):
+            for count, each in enumerate(value):
+                if isinstance(each, msgspec.Struct):
+                    yield from _numbers(each, f"{place}{name}[{count}].")
 
 
 class _Head(msgspec.Struct):

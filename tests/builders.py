@@ -159,7 +159,7 @@ def make_ticks(rows: Sequence[tuple[int, float, float]]) -> TickSeries:
     )
 
 
-def make_bars(timeframe: str, end_ms: int, closes: Sequence[float]) -> BarSeries:
+def make_bars(timeframe: str, end_ms: int, closes: Sequence[float], ticks: Sequence[int] | None = None) -> BarSeries:
     """Bars that follow each other, the last of them closing at `end_ms`; each opens at the close before it."""
     length = TIMEFRAME_MS[timeframe]
     close = np.array(closes, dtype=np.float64)
@@ -171,6 +171,7 @@ def make_bars(timeframe: str, end_ms: int, closes: Sequence[float]) -> BarSeries
         high=np.maximum(opens, close),
         low=np.minimum(opens, close),
         close=close,
+        tick_volume=None if ticks is None else np.array(ticks, dtype=np.int64),
     )
 
 
@@ -202,7 +203,7 @@ def make_market(*symbols: RecordedSymbol) -> RecordedMarket:
                     for i in seconds
                 ],
                 bars=[
-                    make_bars("M1", hour + 180_000, [1.1, 1.1002, 1.1001, 1.1003, 1.1002]),
+                    make_bars("M1", hour + 180_000, [1.1, 1.1002, 1.1001, 1.1003, 1.1002], [61, 62, 60, 60, 60]),
                     make_bars("H1", hour + 3_600_000, [1.1, 1.102, 1.101, 1.103]),
                 ],
             ),

@@ -21,6 +21,8 @@ _PLACES = {
     "size": "size:size",
     "status": "status:status",
     "rules": "rules:rules",
+    "positions": "positions:positions",
+    "rebalance": "rebalance:rebalance",
     "halt": "control:halt",
     "resume": "control:resume",
     "anchor": "control:anchor",

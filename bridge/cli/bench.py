@@ -13,6 +13,7 @@ from rich.table import Table
 
 from bridge.bench.figures import Figures, figures
 from bridge.bench.measure import Load, RoundTrips, Spread, engine, load, round_trips
+from bridge.bench.positions import PositionFigures, position_figures
 from bridge.cli.screen import screen
 
 
@@ -67,6 +68,8 @@ def _daemon(count: int, paced: int, waves: int, say: Callable[[str], None], *, a
     alone = _in_folder(lambda folder: engine(folder, count))
     say("statistics and the portfolio's solution ...")
     closed = figures(20)
+    say("50 open positions under 20 rules ...")
+    managed = position_figures(200)
     say(f"{count} round trips, everything on one core ...")
     trips = _in_folder(lambda folder: round_trips(folder, count))
     say(f"{paced} round trips with 5 ms pauses ...")
@@ -75,7 +78,7 @@ def _daemon(count: int, paced: int, waves: int, say: Callable[[str], None], *, a
     synced = _in_folder(lambda folder: round_trips(folder, paced, sync="full"))
     say(f"{waves} waves of 64 clients ...")
     many = _in_folder(lambda folder: load(folder, waves))
-    lines = _lines(alone, trips, slow, synced, many) + _closed_lines(closed)
+    lines = _lines(alone, trips, slow, synced, many) + _closed_lines(closed) + _position_lines(managed)
     if as_json:
         typer.echo(json.dumps({"machine": _machine(), "figures": [line._asdict() for line in lines]}, indent=2))
         return
@@ -116,6 +119,17 @@ def _closed_lines(closed: Figures) -> list[Line]:
         Line("statistics of a symbol, 5,000 daily bars", taken, "ms", "at most 50", taken <= 50),
         Line("portfolio, 20 positions, 2,000 days: solution", solve, "us", "at most 60", solve <= 60),
         Line("memory of a symbol's statistics", memory, "KiB", "", None),
+    ]
+
+
+def _position_lines(managed: PositionFigures) -> list[Line]:
+    """What `manage` evaluates: both together must stay within the target."""
+    both = managed.share + managed.active
+    return [
+        Line("50 positions, 20 share rules", managed.share, "ms", "", None),
+        Line("50 positions, active management", managed.active, "ms", "", None),
+        Line("50 positions, both", both, "ms", "at most 2", both <= 2),
+        Line("50 positions, 20 share rules that all hold", managed.all_hold, "ms", "at most 2", managed.all_hold <= 2),
     ]
 
 

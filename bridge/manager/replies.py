@@ -37,7 +37,7 @@ def manage_reply(request: wire.ManageRequest, advised: Advised, manager: Manager
         **head,
         instructions=list(advised.instructions),
         skipped=_shown(advised.skipped),
-        problems=problems_of(manager),
+        problems=[*manager.files.problems, *([NO_RULES] if manager.rules.empty else [])],
     )
 
 
@@ -74,7 +74,7 @@ def positions_reply(request: wire.PositionsRequest, desk: Desk, manager: Manager
         balance=None if report is None else report.account.balance,
         equity=None if report is None else report.account.equity,
         rules=list(manager.files.names),
-        problems=problems_of(manager),
+        problems=list(manager.files.problems),
         positions=[] if state is None else [_held_info(each, state, kept.memory) for each in state.held],
         pending=[_past_info(each) for each in kept.issued.values()],
         history=[_past_info(each) for each in reversed(history)],
@@ -84,11 +84,6 @@ def positions_reply(request: wire.PositionsRequest, desk: Desk, manager: Manager
         plan=None if kept.plan is None else plan_info(kept.plan, state),
         portfolio=_portfolio(desk, manager, kept, state),
     )
-
-
-def problems_of(manager: Manager) -> list[str]:
-    """What keeps the rules from being those that stand in the files."""
-    return [*manager.files.problems, *([NO_RULES] if manager.rules.empty else [])]
 
 
 def _state(desk: Desk, kept: Kept, now_ms: int) -> State | None:

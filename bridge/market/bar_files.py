@@ -17,10 +17,14 @@ from bridge.errors import MarketError
 from bridge.market import mt5_csv
 from bridge.market.arrow import arrow, numbers, reading, require
 from bridge.market.checks import check_price, check_time, refuse
-from bridge.market.recording import TIMEFRAME_MS, BarSeries, group_bars, join_bars
+from bridge.market.recording import TIMEFRAME_MS, BarSeries, group_bars, join_bars, with_tick_volume
 
 BARS_FILE = re.compile(r"bars_(?P<source>[^_]+)_(?P<timeframe>[A-Z]+\d+)_.+\.parquet")
 BID_COLUMNS = (("bo", "bh", "bl", "bc"), ("open", "high", "low", "close"))
+TICKS = "tick_volume"
+"""A column that may be missing: how many ticks each bar has; 0: not known."""
+EXACT = 2.0**53
+"""Whole floats up to it are exact."""
 
 
 class BarsFile(NamedTuple):
@@ -103,8 +107,15 @@ def _read_all(files: Iterable[BarsFile], ticks: Ticks, notes: list[str]) -> BarS
     for file in files:
         part = _read(file, ticks, notes)
         if len(part):
-            out = part if out is None else join_bars(out, part)
+            out = part if out is None else _joined(out, part)
     return out
+
+
+def _joined(earlier: BarSeries, later: BarSeries) -> BarSeries:
+    """An older file may hold no ticks of bars where a newer one does."""
+    if (earlier.tick_volume is None) != (later.tick_volume is None):
+        earlier, later = with_tick_volume(earlier), with_tick_volume(later)
+    return join_bars(earlier, later)
 
 
 def _read(file: BarsFile, ticks: Ticks, notes: list[str]) -> BarSeries:
@@ -117,15 +128,7 @@ def _read(file: BarsFile, ticks: Ticks, notes: list[str]) -> BarSeries:
         check_price(path, name, column)
     outside = (high < np.maximum(open_, close)) | (low > np.minimum(open_, close))
     refuse(path, outside, lambda _: f"open or close of {ticks.symbol} is outside low..high; remove or repair the bar")
-    end = int(np.searchsorted(time_ms, ticks.last_ms, side="right"))
-    return BarSeries(
-        timeframe=file.timeframe,
-        time_ms=time_ms[:end],
-        open=open_[:end],
-        high=high[:end],
-        low=low[:end],
-        close=close[:end],
-    )
+    return whole.rows(slice(int(np.searchsorted(time_ms, ticks.last_ms, side="right"))))
 
 
 def _columns(file: BarsFile, symbol: str, notes: list[str]) -> tuple[BarSeries, tuple[str, ...]]:
@@ -142,10 +145,28 @@ def _columns(file: BarsFile, symbol: str, notes: list[str]) -> tuple[BarSeries, 
         raise MarketError(f"{path} has neither the columns bo, bh, bl, bc nor open, high, low, close; add them")
     pa = arrow()
     filters = [("symbol", "==", symbol)]
-    table = reading(path, lambda: pa.parquet.read_table(path, columns=["time", *prices], filters=filters))
+    wanted = ["time", *prices, *names.intersection((TICKS,))]
+    table = reading(path, lambda: pa.parquet.read_table(path, columns=wanted, filters=filters))
     open_, high, low, close = (numbers(path, table, name, np.float64) for name in prices)
-    time_ms = _milliseconds(path, table)
-    return BarSeries(timeframe=file.timeframe, time_ms=time_ms, open=open_, high=high, low=low, close=close), prices
+    bars = BarSeries(
+        timeframe=file.timeframe,
+        time_ms=_milliseconds(path, table),
+        open=open_,
+        high=high,
+        low=low,
+        close=close,
+        tick_volume=_counts(path, table) if TICKS in names else None,
+    )
+    return bars, prices
+
+
+def _counts(path: Path, table: Any) -> NDArray[np.int64]:
+    """Ticks of each bar; of an empty cell they are not known."""
+    told: NDArray[np.float64] = numbers(path, table, TICKS, np.float64)
+    told = np.nan_to_num(told, nan=0.0, posinf=-1.0, neginf=-1.0)
+    bad = (told < 0) | (told > EXACT) | (told != np.floor(told))
+    refuse(path, bad, lambda row: f"{TICKS} is no number of ticks ({told[row]}); repair the row, or drop the column")
+    return told.astype(np.int64)
 
 
 def _milliseconds(path: Path, table: Any) -> NDArray[np.int64]:

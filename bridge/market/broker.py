@@ -1,12 +1,17 @@
 """A broker over a recording: it holds an account, and trades it on recorded ticks as MetaTrader 5 would."""
 
+import math
 from dataclasses import replace
+from decimal import Decimal
 
 from bridge.market.broker_checks import check_pending_price, check_quote, check_stops, check_symbol, check_volume
 from bridge.market.broker_engine import BrokerEngine, Wish
 from bridge.market.broker_types import DealOrRefusal, Holding, PendingKind, Refusal, Working, exact, other, sign
 from bridge.market.recording import BarSeries, RecordedMarket
 from sizing.snapshot import Account, Deal, MoneyCheck, PendingOrder, Position, Quote, Side, SymbolSpec
+
+LOTS_DECIMALS = 8
+"""More than any volume step has."""
 
 
 class SimulatedBroker(BrokerEngine):
@@ -196,11 +201,9 @@ class SimulatedBroker(BrokerEngine):
         if quote is None or refusal is not None:
             return refusal or Refusal("market_closed", held.symbol)
         lots = held.volume if volume is None else exact(volume)
-        # The rest must be a position that the broker could hold.
-        for part in (lots, held.volume - lots):
-            refusal = None if part in (held.volume, 0) else check_volume(spec, float(part))
-            if refusal is not None or not 0 < lots <= held.volume:
-                return refusal or Refusal("invalid_volume", f"{volume} lots of {held.volume}")
+        refusal = self._part_refusal(held, lots)
+        if refusal is not None:
+            return refusal
         price = self._slipped(spec, other(held.side), held.exit_price(quote))
         return self._ledger.leave(held, lots, price, self.now_ms)
 
@@ -258,6 +261,36 @@ class SimulatedBroker(BrokerEngine):
         new = self._holding(Wish(symbol, side, exact(volume), sl, tp, magic), price, ticket)
         return new if isinstance(new, Refusal) else self._ledger.enter(new)
 
+    def adopt_close(self, ticket: int, volume: float, price: float) -> DealOrRefusal:
+        """Book a close that happened elsewhere, of a whole position or of a part of it, at its own price."""
+        held = self._ledger.holdings.get(ticket)
+        if held is None:
+            return Refusal("unknown_ticket", f"no open position {ticket}")
+        if not _is_price(price):
+            return Refusal("invalid_price", f"{price} is no price")
+        # What came since an earlier report is a difference of floats.
+        lots = exact(round(volume, LOTS_DECIMALS))
+        return self._part_refusal(held, lots) or self._ledger.leave(held, lots, price, self.now_ms)
+
+    def adopt_stops(self, ticket: int, sl: float | None, tp: float | None) -> Refusal | None:
+        """Set a position's stop and target as they were set elsewhere; None removes them."""
+        held = self._ledger.holdings.get(ticket)
+        if held is None:
+            return Refusal("unknown_ticket", f"no open position {ticket}")
+        if not all(level is None or _is_price(level) for level in (sl, tp)):
+            return Refusal("invalid_stops", f"{sl} or {tp} is no price")
+        held.sl, held.tp = sl, tp
+        self._ledger.changes += 1
+        return None
+
+    def _part_refusal(self, held: Holding, lots: Decimal) -> Refusal | None:
+        """Whether so many lots can be taken off a position: the rest must be one that the broker could hold."""
+        for part in (lots, held.volume - lots):
+            refusal = None if part in (held.volume, 0) else check_volume(self.specs[held.symbol], float(part))
+            if refusal is not None or not 0 < lots <= held.volume:
+                return refusal or Refusal("invalid_volume", f"{lots} lots of {held.volume}")
+        return None
+
     def _tradable(self, symbol: str, side: Side, volume: float) -> tuple[SymbolSpec, Quote] | Refusal:
         spec, quote = self.specs.get(symbol), self.quote(symbol)
         refusal = check_symbol(symbol, spec, side)
@@ -281,3 +314,7 @@ class SimulatedBroker(BrokerEngine):
         held.sl, held.tp = sl, tp
         self._ledger.changes += 1
         return held.position(quote, self._ledger.gain(held, price))
+
+
+def _is_price(price: float) -> bool:
+    return math.isfinite(price) and price > 0

@@ -170,8 +170,9 @@ class FeedWriter:
                 high=float(series.high[i]),
                 low=float(series.low[i]),
                 close=float(series.close[i]),
+                tick_volume=count,
             )
-            for i in range(start, len(series))
+            for i, count in enumerate(_counts(series, start), start)
         ]
         return BarsInfo(symbol=name, timeframe=cast("Timeframe", series.timeframe), rates=rates)
 
@@ -219,6 +220,12 @@ def _account_info(account: Account) -> AccountInfo:
 
 def _symbol_info(spec: SymbolSpec) -> SymbolInfo:
     return SymbolInfo(**{field.name: getattr(spec, field.name) for field in fields(spec)})
+
+
+def _counts(series: BarSeries, start: int) -> list[int]:
+    """Ticks of the bars from one on; 0 where they are not known."""
+    ticks = series.tick_volume
+    return [0] * (len(series) - start) if ticks is None else ticks[start:].tolist()
 
 
 def _pieces(items: Sequence[T], size: int) -> Iterator[list[T]]:

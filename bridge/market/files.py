@@ -29,6 +29,7 @@ from bridge.market.recording import (
     TickSeries,
     bars_from_ticks,
     join_bars,
+    with_tick_volume,
 )
 from bridge.market.spec_table import UnknownRateError, read_spec_table, spec_at
 from bridge.market.stored_ticks import joined_ticks, open_in_order
@@ -113,7 +114,7 @@ def _bars(feed: _Feed, timeframe: str, files: list[BarsFile], notes: list[str]) 
         # Days go on from the hour at which the recorded ones begin.
         since_ms = feed.ticks.time_ms - recorded.time_ms[-1]
         opening_ms = feed.ticks.time_ms - since_ms % TIMEFRAME_MS[timeframe]
-        return join_bars(recorded, bars_from_ticks(timeframe, feed.ticks, opening_ms))
+        return join_bars(with_tick_volume(recorded), bars_from_ticks(timeframe, feed.ticks, opening_ms))
     built = bars_from_ticks(timeframe, feed.ticks)
     notes.append(
         f"{feed.symbol}: no {timeframe} bars of {feed.source} reach its ticks; {len(built)} built from the ticks"

@@ -6,7 +6,7 @@ Columns are separated by tabs, prices have a point; UTF-8 with or without a byte
     2026.03.04  12:00:00.250  1.10000  1.10010                    6
     2026.03.04  12:00:01.000  1.10002                             2        (the ask is as before)
 
-    <DATE>      <TIME>    <OPEN>  <HIGH>  <LOW>  <CLOSE>  <TICKVOL>  <VOL>  <SPREAD>
+    <DATE>      <TIME>    <OPEN>  <HIGH>  <LOW>  <CLOSE>  <TICKVOL>  <VOL>  <SPREAD>      (<TICKVOL> may be missing)
 
 The file's name says symbol, timeframe and period: `EURUSD_202603020000_202603062359.csv` holds ticks,
 `EURUSD_M15_202601020000_202603062345.csv` bars. Times are the broker's, and nothing in the file says whose: a file
@@ -40,10 +40,12 @@ _TIMEFRAMES = {"Daily": "D1"}
 _DATE = re.compile(r"\d{4}\.\d\d\.\d\d", re.ASCII)
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,3}))?)?", re.ASCII)
 _PRICE = re.compile(r"\d{1,20}(\.\d{1,20})?", re.ASCII)
+_COUNT = re.compile(r"\d{1,18}", re.ASCII)
 _COMMA_PRICE = re.compile(r"\d+,\d+", re.ASCII)
 _AS_EXPORTED = "take the file as the terminal exported it"
 _TICK_COLUMNS = ("<DATE>", "<TIME>", "<BID>", "<ASK>")
 _BAR_COLUMNS = ("<DATE>", "<OPEN>", "<HIGH>", "<LOW>", "<CLOSE>")
+_TICKS = "<TICKVOL>"
 
 
 class Export(NamedTuple):
@@ -120,12 +122,15 @@ def read_bars(path: Path, timeframe: str) -> tuple[BarSeries, int]:
     """
     times: list[int] = []
     prices: list[tuple[float, ...]] = []
-    daily = "<TIME>" not in _header(path)
-    columns = _BAR_COLUMNS if daily else ("<DATE>", "<TIME>", *_BAR_COLUMNS[1:])
+    ticks: list[int] = []
+    header = _header(path)
+    columns = (*_BAR_COLUMNS, *(name for name in ("<TIME>", _TICKS) if name in header))
     for line, cells in _rows(path, columns):
+        row = dict(zip(columns, cells, strict=True))
         try:
-            times.append(_moment_ms(cells[0], "00:00:00" if daily else cells[1]))
-            prices.append(tuple(_price(cell) for cell in cells[-4:]))
+            times.append(_moment_ms(row["<DATE>"], row.get("<TIME>", "00:00:00")))
+            prices.append(tuple(_price(row[name]) for name in _BAR_COLUMNS[1:]))
+            ticks.append(_count(row.get(_TICKS, "")))
         except ValueError as fault:
             raise MarketError(f"{path}, line {line}: {fault}; export the bars again") from fault
     zone, wall = folder_zone(path.parent), np.array(times, dtype=np.int64)
@@ -138,6 +143,7 @@ def read_bars(path: Path, timeframe: str) -> tuple[BarSeries, int]:
         high=table[:, 1],
         low=table[:, 2],
         close=table[:, 3],
+        tick_volume=np.array(ticks, dtype=np.int64)[kept] if _TICKS in header else None,
     )
     return bars, len(wall) - len(bars)
 
@@ -197,6 +203,15 @@ def _price(text: str) -> float:
     if _PRICE.fullmatch(text) is None:
         raise ValueError(f"{text!r} is no price such as 1.10002")
     return float(text)
+
+
+def _count(text: str) -> int:
+    """How many ticks; 0, not known, of an empty cell. Raises ValueError."""
+    if not text:
+        return 0
+    if _COUNT.fullmatch(text) is None:
+        raise ValueError(f"{text!r} is no number of ticks such as 120")
+    return int(text)
 
 
 def _moment_ms(day: str, time: str) -> int:

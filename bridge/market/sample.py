@@ -26,13 +26,14 @@ from bridge.market.recording import (
     bars_from_ticks,
     group_bars,
     join_bars,
+    with_tick_volume,
 )
 from sizing.snapshot import Quote, SymbolSpec
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-VERSION = 1
+VERSION = 2
 """Raise it when the same seed gives another market, so that caches are not mistaken for it."""
 
 FIRST_TICK_DAY = date(2024, 3, 4)
@@ -472,7 +473,9 @@ def _bars(timeframe: str, history: BarSeries, ticks: TickSeries, calendar: _Cale
     first = calendar.opens[calendar.history_days - HISTORY_DAYS[timeframe]]
     recent = history.closed_before(int(ticks.time_ms[0]), last=int((history.time_ms >= first).sum()))
     earlier = group_bars(timeframe, _opening(timeframe, recent.time_ms, calendar), recent)
-    return join_bars(earlier, bars_from_ticks(timeframe, ticks, _opening(timeframe, ticks.time_ms, calendar)))
+    return join_bars(
+        with_tick_volume(earlier), bars_from_ticks(timeframe, ticks, _opening(timeframe, ticks.time_ms, calendar))
+    )
 
 
 def _opening(timeframe: str, time_ms: Ints, calendar: _Calendar) -> Ints:

@@ -160,6 +160,8 @@ def _columns(symbol: RecordedSymbol) -> dict[str, Column]:
         out |= _packed(f"{timeframe}.time", bars.time_ms)
         prices = {"open": bars.open, "high": bars.high, "low": bars.low, "close": bars.close}
         out |= _prices(timeframe, prices, digits)
+        if bars.tick_volume is not None:
+            out[f"{timeframe}.ticks"] = _smallest(bars.tick_volume)
     return out
 
 
@@ -174,6 +176,7 @@ def _decode(arrays: Any, entry: SymbolEntry) -> RecordedSymbol:
                 timeframe=timeframe,
                 time_ms=_unpacked(f"{timeframe}.time", arrays),
                 **_restored(timeframe, ("open", "high", "low", "close"), arrays, digits),
+                tick_volume=_counts(f"{timeframe}.ticks", arrays),
             )
             for timeframe in entry.timeframes
         },
@@ -202,6 +205,11 @@ def _restored(group: str, names: tuple[str, ...], arrays: Any, digits: int) -> d
     base = _unpacked(f"{group}.{names[0]}", arrays)
     above = {name: base + arrays[f"{group}.{name}.above"] for name in names[1:]}
     return {names[0]: base / scale} | {name: points / scale for name, points in above.items()}
+
+
+def _counts(key: str, arrays: Any) -> NDArray[np.int64] | None:
+    """None in a file that was written before ticks were counted."""
+    return np.asarray(arrays[key], dtype=np.int64) if key in arrays else None
 
 
 def _packed(key: str, values: NDArray[np.int64]) -> dict[str, Column]:

@@ -698,6 +698,7 @@ class PlanInfo(Struct, frozen=True, kw_only=True):
     in_play: int
     past: int
     turnover: float
+    """Notional traded in the firm's day so far, account currency."""
     untracked_pct: float | None
     tracking_error_pct: float | None
     violations: list[str]

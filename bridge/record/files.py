@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from bridge.errors import MarketError
 from bridge.market import file_names
-from bridge.market.recording import BarSeries
+from bridge.market.recording import BarSeries, with_tick_volume
 from bridge.record import parquet
 from bridge.terminal.mt5.asks import DealRow, SymbolProbe
 from sizing.snapshot import SymbolSpec
 
 SOURCE = "mt5"
+_PRICES = ("open", "high", "low", "close")
+_TICKS = "tick_volume"
 _SPEC = tuple(field.name for field in fields(SymbolSpec) if not field.name.startswith("margin_rate_"))
 _SYMBOL_FILE = re.compile(
     rf"(?:ticks_{SOURCE}_(?P<ticks>.+)_\d{{4}}-\d\d-\d\d|bars_{SOURCE}_[A-Z]+\d+_(?P<bars>.+))\.parquet"
@@ -57,9 +59,12 @@ def add_bars(path: Path, symbol: str, new: BarSeries) -> BarsFile:
     pa = parquet.arrow()
     known = parquet.read(path)
     before = 0
-    columns = {"time": new.time_ms, "open": new.open, "high": new.high, "low": new.low, "close": new.close}
-    if known is not None and set(known) >= set(columns):
-        old = {name: _numbers(pa, name, known[name]) for name in columns}
+    counted = with_tick_volume(new)
+    columns: dict[str, Any] = {"time": new.time_ms, **{name: getattr(counted, name) for name in (*_PRICES, _TICKS)}}
+    if known is not None and set(known) >= {"time", *_PRICES}:
+        old = {name: _numbers(pa, name, known[name]) for name in columns if name in known}
+        # A file of before ticks were counted: 0 is "not known".
+        old.setdefault(_TICKS, np.zeros(len(old["time"]), np.int64))
         before = len(old["time"])
         stays = ~np.isin(old["time"], new.time_ms)
         columns = {name: np.concatenate([old[name][stays], column]) for name, column in columns.items()}

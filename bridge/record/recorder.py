@@ -221,7 +221,13 @@ class Recorder:
         _, firsts = np.unique(time_ms[kept][::-1], return_index=True)
         at = np.flatnonzero(kept)[::-1][firsts]
         return BarSeries(
-            timeframe=timeframe, time_ms=time_ms[at], open=open_[at], high=high[at], low=low[at], close=close[at]
+            timeframe=timeframe,
+            time_ms=time_ms[at],
+            open=open_[at],
+            high=high[at],
+            low=low[at],
+            close=close[at],
+            tick_volume=np.maximum(_whole(columns.ticks), 0)[at],
         )
 
     def _deals(self, login: int) -> None:

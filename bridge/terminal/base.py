@@ -85,3 +85,15 @@ class Terminal(Protocol):
 
     def executed(self, execution: Execution) -> None:
         """An EA reports a fill. A terminal that sees real positions ignores it; a recorded one opens the position."""
+
+    def closed(self, ticket: int, lots: float, price: float) -> None:
+        """An EA reports that it closed so many lots of a position, not counting what it reported before.
+
+        Each close is to be told once: as with the other reports, only a recorded terminal acts on it.
+        """
+
+    def modified(self, ticket: int, stop_loss: float | None, take_profit: float | None) -> None:
+        """An EA reports a position's stop and target as they are now; None: it has none."""
+
+    def cancelled(self, ticket: int) -> None:
+        """An EA reports that it withdrew a pending order."""

@@ -81,6 +81,15 @@ class FeedTerminal:
     def executed(self, execution: Execution) -> None:
         """Nothing to do: the EA feeds its positions."""
 
+    def closed(self, ticket: int, lots: float, price: float) -> None:
+        """Nothing to do: the EA feeds what is left."""
+
+    def modified(self, ticket: int, stop_loss: float | None, take_profit: float | None) -> None:
+        """Nothing to do: the EA feeds its positions."""
+
+    def cancelled(self, ticket: int) -> None:
+        """Nothing to do: the EA feeds its orders."""
+
     # Feed ------------------------------------------------------------------------------------------------------------
 
     def apply(self, message: SnapshotRequest, now_ms: int) -> bool:

@@ -86,6 +86,18 @@ class RecordedTerminal:
             magic=execution.magic,
         )
 
+    def closed(self, ticket: int, lots: float, price: float) -> None:
+        """Close so much of the position on paper. An unknown ticket, or a volume that cannot be, is ignored."""
+        self.broker.adopt_close(ticket, lots, price)
+
+    def modified(self, ticket: int, stop_loss: float | None, take_profit: float | None) -> None:
+        """Set stop and target on paper. An unknown ticket, or a price that is none, is ignored."""
+        self.broker.adopt_stops(ticket, stop_loss, take_profit)
+
+    def cancelled(self, ticket: int) -> None:
+        """Withdraw the order on paper. An unknown ticket is ignored."""
+        self.broker.cancel(ticket)
+
     def _read_symbol(self, name: str, now_ms: int) -> None:
         known = self._symbols.get(name)
         if known is not None and known.checks and now_ms - known.received_ms < REFRESH_MS:

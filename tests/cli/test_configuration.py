@@ -156,3 +156,43 @@ def test_check_warns_of_rules_that_were_read_long_ago(run: Run, tmp_path: Path) 
         "ftmo-2step: max_loss, limits read on 2020-02-29, more than a year ago: "
         "compare with your contract, put in the new date."
     ]
+
+
+def test_init_writes_the_rules_about_open_positions_and_check_says_which_hold(run: Run, tmp_path: Path) -> None:
+    """None after `init`; those that an account names, in its line and in JSON."""
+    outcome = run("init", tmp_path / "config")
+    assert str(tmp_path / "config" / "positions" / "share-gradual.toml") in outcome.out
+    (account,) = json.loads(run("check", "--json").out)["accounts"]
+    assert account["position_rules"] == []
+    assert "rules about open positions" not in run("check").out
+    named = switch_on(tmp_path / "config")
+    assert f"1000001: rules about open positions: {', '.join(named)}.\n" in run("check").out
+    (account,) = json.loads(run("check", "--json").out)["accounts"]
+    assert account["position_rules"] == named
+
+
+def test_check_lists_the_mistakes_of_every_rule_file(run: Run, tmp_path: Path) -> None:
+    """One line each, with file, line, rule and the nearest name."""
+    run("init", tmp_path / "config")
+    for name in reversed(switch_on(tmp_path / "config")):
+        path = tmp_path / "config" / name
+        path.write_text(path.read_text("utf-8") + "\n[unknown]\n", "utf-8")
+    path.write_text(path.read_text("utf-8").replace('"confidence >= 65"', '"confidense >= 65"', 1), "utf-8")
+    outcome = run("check")
+    assert (outcome.code, outcome.out) == (2, "")
+    first, *problems = outcome.err.splitlines()
+    assert first == f"Error: 4 problems in {tmp_path / 'config'}:"
+    assert sum("unknown: is not a known key" in problem for problem in problems) == 3
+    (condition,) = (problem for problem in problems if "confidense" in problem)
+    assert "positions/share-gradual.toml:" in condition
+    assert 'rule "first_step"' in condition
+    assert 'did you mean "confidence"?' in condition
+    assert json.loads(run("check", "--json").out)["problems"] == [problem.strip() for problem in problems]
+
+
+def switch_on(folder: Path) -> list[str]:
+    """Take the comment signs away from the three keys; the files that they name, as they are told."""
+    path = folder / "bridge.toml"
+    text = path.read_text("utf-8")
+    path.write_text(re.sub(r"(?m)^# (share_rules|active|rebalance) = ", r"\1 = ", text), "utf-8")
+    return ["positions/share-gradual.toml", "positions/active.toml", "positions/rebalance.toml"]

@@ -32,7 +32,7 @@ COMMAND = importlib.import_module("bridge.cli.record")
 def two_days() -> SimulatedBroker:
     """EURUSD on two days, ten seconds of ticks each, with hours before, and a deal."""
     rows = [(at(f"{day} 10:00:00") + i * SECOND, 1.1 + i / 1e5, 1.1001 + i / 1e5) for day in DAYS for i in range(10)]
-    broker = make_broker(make_symbol(rows, bars=[make_bars("H1", NOW_MS + 7_200_000, [1.1] * 50)]))
+    broker = make_broker(make_symbol(rows, bars=[make_bars("H1", NOW_MS + 7_200_000, [1.1] * 50, [700] * 50)]))
     broker.advance(NOW_MS + SECOND)
     broker.market_order("EURUSD", "buy", 0.1)
     broker.advance(at("2026-03-05 10:01:00"))
@@ -109,6 +109,7 @@ def test_recording_plays_and_holds_what_the_broker_had(run: Run, fake: FakeTermi
     hours = pq.read_table(target / "bars_mt5_H1_EURUSD.parquet")
     closed = original.bars["H1"].time_ms[:-1]
     assert hours.column("time").cast("int64").to_pylist() == closed.tolist()
+    assert hours.column("tick_volume").to_pylist() == [700] * len(closed)
     deals = pq.read_table(target / "deals_mt5_555001.parquet").to_pylist()
     assert [deal["symbol"] for deal in deals] == ["", "EURUSD"]
     assert deals[1]["time_msc"] == NOW_MS + SECOND

@@ -4,13 +4,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet as pq
 
+from bridge.errors import MarketError
 from bridge.market.bar_files import find_bars
 from bridge.market.broker_zone import BrokerZone, zone_of
 from bridge.market.files import read_folder
+from bridge.market.mt5_csv import read_bars
 from bridge.market.recording import TIMEFRAME_MS, BarSeries, RecordedMarket
 from bridge.record import files
 from bridge.record.recorder import Recorder
@@ -62,7 +66,7 @@ def export(folder: Path, zone: BrokerZone, timeframe: str, bars: list[tuple[int,
     for opening, times in bars:
         moment = str(np.datetime64(opening, "ms")).replace("-", ".").replace("T", "\t")
         prices = [bid(times[0]), bid(times[-1]), bid(times[0]), bid(times[-1])]
-        lines.append("\t".join([moment, *(f"{each:.8f}" for each in prices), "1", "0", "1"]))
+        lines.append("\t".join([moment, *(f"{each:.8f}" for each in prices), f"{len(times)}", "0", "1"]))
     name = f"EURUSD_{NAMES.get(timeframe, timeframe)}_202601010000_202612312359.csv"
     (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / "broker_zone.txt").write_text(zone.name, encoding="utf-8")
@@ -74,7 +78,8 @@ def record(folder: Path, zone: BrokerZone, timeframe: str, bars: list[tuple[int,
     recorder._zone = zone
     firsts, lasts = (np.array([bid(times[at]) for _, times in bars]).tobytes() for at in (0, -1))
     seconds = np.array([opening // 1000 for opening, _ in bars], dtype=np.int64).tobytes()
-    series = recorder._bars_of(timeframe, Columns(seconds, [firsts, lasts, firsts, lasts]))
+    counts = np.array([len(times) for _, times in bars], dtype=np.int64).tobytes()
+    series = recorder._bars_of(timeframe, Columns(seconds, [firsts, lasts, firsts, lasts], counts))
     files.add_bars(files.bars_path(folder, "EURUSD", timeframe), "EURUSD", series)
 
 
@@ -84,6 +89,101 @@ def market_of(folder: Path, source: str, first_ms: int) -> RecordedMarket:
     bids = np.array([bid(int(each)) for each in times])
     write_ticks(folder, source=source, time_msc=times, bid=bids, ask=bids + 0.001)
     return read_folder(folder)
+
+
+@pytest.mark.parametrize("write", [export, record])
+def test_recorded_bars_tell_how_many_ticks_they_had(tmp_path: Path, write: Callable[..., None]) -> None:
+    zone, first_ms = zone_of("UTC"), at("2026-03-02 00:00:00")
+    write(tmp_path, zone, "H1", wall_bars(zone, "H1", first_ms, twice=False)[:24])
+    market = market_of(tmp_path, "csv" if write is export else "mt5", first_ms)
+    bars = market.symbols["EURUSD"].bars
+    assert counts(bars["H1"]) == [4] * (24 * DAYS), "four quarters of an hour; then those of the ticks"
+    assert counts(bars["D1"]) == [96] * DAYS
+
+
+def counts(bars: BarSeries) -> list[int] | None:
+    return None if bars.tick_volume is None else bars.tick_volume.tolist()
+
+
+def rewritten(path: Path, change: Callable[[pa.Table], pa.Table]) -> None:
+    pq.write_table(change(pq.read_table(path)), path)
+
+
+def recorded_hours(folder: Path) -> Path:
+    zone, first_ms = zone_of("UTC"), at("2026-03-02 00:00:00")
+    record(folder, zone, "H1", wall_bars(zone, "H1", first_ms, twice=False)[:3])
+    return files.bars_path(folder, "EURUSD", "H1")
+
+
+def test_files_of_before_ticks_were_counted_are_read_and_added_to(tmp_path: Path) -> None:
+    zone, first_ms = zone_of("UTC"), at("2026-03-02 00:00:00")
+    path = recorded_hours(tmp_path)
+    rewritten(path, lambda table: table.drop_columns(["tick_volume"]))
+    bars = market_of(tmp_path, "mt5", first_ms).symbols["EURUSD"].bars["H1"]
+    assert counts(bars) == [0] * 3 + [4] * (24 * DAYS - 3)
+    record(tmp_path, zone, "H1", wall_bars(zone, "H1", first_ms, twice=False)[2:4])
+    assert pq.read_table(path).column("tick_volume").to_pylist() == [0, 0, 4, 4]
+    assert len(read_folder(tmp_path).symbols["EURUSD"].bars["H1"]) == 24 * DAYS
+
+
+def test_of_two_files_one_may_know_ticks(tmp_path: Path) -> None:
+    zone, first_ms = zone_of("UTC"), at("2026-03-02 00:00:00")
+    rewritten(recorded_hours(tmp_path), lambda table: table.drop_columns(["tick_volume"]))
+    bars = wall_bars(zone, "H1", first_ms, twice=False)[3:6]
+    (tmp_path / "other").mkdir()
+    record(tmp_path / "other", zone, "H1", bars)
+    later = files.bars_path(tmp_path / "other", "EURUSD", "H1")
+    later.rename(tmp_path / "bars_mt5_H1_later.parquet")
+    shown = market_of(tmp_path, "mt5", first_ms).symbols["EURUSD"].bars["H1"]
+    assert counts(shown)[:7] == [0, 0, 0, 4, 4, 4, 4]
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"), [([7, None, 9], [7, 0, 9]), ([7.0, 8.0, 9.0], [7, 8, 9]), ([None] * 3, [0] * 3)]
+)
+def test_ticks_of_bars_that_are_missing_in_a_file_are_not_known(
+    tmp_path: Path, told: list[float | None], shown: list[int]
+) -> None:
+    place = 6
+    rewritten(recorded_hours(tmp_path), lambda table: table.set_column(place, "tick_volume", pa.array(told)))
+    bars = market_of(tmp_path, "mt5", at("2026-03-02 00:00:00")).symbols["EURUSD"].bars["H1"]
+    assert (counts(bars) or [])[:3] == shown
+
+
+@pytest.mark.parametrize(
+    ("told", "problem"),
+    [
+        ([7, -1, 9], "row 1: tick_volume is no number of ticks"),
+        ([7.5, 8.0, 9.0], "row 0: tick_volume is no number of ticks"),
+        ([7.0, 8.0, float("inf")], "row 2: tick_volume is no number of ticks"),
+        (["a"] * 3, "not numbers"),
+    ],
+)
+def test_ticks_of_bars_that_cannot_be_are_refused(tmp_path: Path, told: list[object], problem: str) -> None:
+    rewritten(recorded_hours(tmp_path), lambda table: table.set_column(6, "tick_volume", pa.array(told)))
+    with pytest.raises(MarketError, match=problem):
+        market_of(tmp_path, "mt5", at("2026-03-02 00:00:00"))
+
+
+def exported(folder: Path, counted: str | None) -> Path:
+    header = "<DATE>\t<TIME>\t<OPEN>\t<HIGH>\t<LOW>\t<CLOSE>" + ("" if counted is None else "\t<TICKVOL>")
+    row = "2026.03.02\t10:00\t1.1\t1.2\t1.0\t1.1" + ("" if counted is None else f"\t{counted}")
+    path = folder / "EURUSD_H1_202603020000_202603022359.csv"
+    path.write_text(f"{header}\n{row}\n", encoding="utf-8")
+    (folder / "broker_zone.txt").write_text("UTC", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(("counted", "shown"), [("120", [120]), ("0", [0]), ("", [0]), (None, None)])
+def test_exported_bars_may_tell_their_ticks(tmp_path: Path, counted: str | None, shown: list[int] | None) -> None:
+    bars, left_out = read_bars(exported(tmp_path, counted), "H1")
+    assert (counts(bars), left_out, bars.close.tolist()) == (shown, 0, [1.1])
+
+
+@pytest.mark.parametrize("counted", ["1.5", "-1", "many", "9" * 19])
+def test_ticks_of_exported_bars_that_cannot_be_are_refused(tmp_path: Path, counted: str) -> None:
+    with pytest.raises(MarketError, match=r"line 2: .* is no number of ticks"):
+        read_bars(exported(tmp_path, counted), "H1")
 
 
 def assert_nothing_is_early(bars: BarSeries) -> None:

@@ -104,8 +104,10 @@ def test_bars_of_the_tick_days_are_what_the_bids_give(market, name, timeframe):
         start, end = np.searchsorted(ticks.time_ms, [bars.time_ms[i], bars.time_ms[i] + TIMEFRAME_MS[timeframe]])
         bids = ticks.bid[start:end]
         assert (bars.open[i], bars.high[i], bars.low[i], bars.close[i]) == (bids[0], bids.max(), bids.min(), bids[-1])
+        assert bars.tick_volume[i] == len(bids)
         covered += len(bids)
     assert covered == len(ticks.bid)
+    assert not bars.tick_volume[: first - 1].any(), "of the time before the ticks nobody knows how many there were"
 
 
 @pytest.mark.parametrize("name", NAMES)

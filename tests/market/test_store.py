@@ -41,10 +41,12 @@ def assert_same(left: RecordedMarket, right: RecordedMarket) -> None:
         assert (one.spec, one.commission_per_lot) == (other.spec, other.commission_per_lot)
         assert list(one.bars) == list(other.bars)
         series = [(one.ticks, other.ticks, ("time_ms", "bid", "ask"))]
-        columns = ("time_ms", "open", "high", "low", "close")
+        columns = ("time_ms", "open", "high", "low", "close", "tick_volume")
         series += [(one.bars[timeframe], other.bars[timeframe], columns) for timeframe in one.bars]
         for a, b, names in series:
             for column in names:
+                if getattr(a, column) is getattr(b, column) is None:
+                    continue
                 assert getattr(a, column).dtype == getattr(b, column).dtype
                 assert np.array_equal(getattr(a, column), getattr(b, column)), (name, column)
 
@@ -86,6 +88,25 @@ def test_any_whole_points_and_times_come_back_exactly(points, start, steps, tmp_
     market = make_market(prices=np.array(points) / 1e5, times=times)
     store.save(market, tmp_path)
     assert_same(store.load(tmp_path), market)
+
+
+@pytest.mark.parametrize("ticks", [0, 1, 300, 2**40])
+def test_the_ticks_of_bars_come_back(ticks, tmp_path):
+    market = make_market()
+    symbol = market.symbols["EURUSD/x"]
+    bars = replace(symbol.bars["H1"], tick_volume=np.array([ticks], dtype=np.int64))
+    market = replace(market, symbols={"EURUSD/x": replace(symbol, bars={"H1": bars})})
+    store.save(market, tmp_path)
+    assert_same(store.load(tmp_path), market)
+
+
+def test_a_market_that_was_saved_without_ticks_of_bars_is_read(tmp_path):
+    """Such a file has no column of them: that is what files of before they were counted are like."""
+    store.save(make_market(), tmp_path)
+    (file,) = tmp_path.glob("*.npz")
+    with np.load(file) as arrays:
+        assert not [name for name in arrays if name.endswith(".ticks")]
+    assert store.load(tmp_path).symbols["EURUSD/x"].bars["H1"].tick_volume is None
 
 
 def test_equal_markets_give_equal_files(tmp_path):

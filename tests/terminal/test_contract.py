@@ -9,7 +9,7 @@ import pytest
 from bridge.market.broker import SimulatedBroker
 from bridge.market.ea import FeedWriter
 from bridge.market.recording import TIMEFRAME_MS
-from bridge.terminal.base import Execution, Terminal
+from bridge.terminal.base import AccountReport, Execution, Terminal
 from bridge.terminal.feed import FeedTerminal
 from bridge.terminal.recorded import RecordedTerminal
 from sizing.snapshot import Deal, PendingOrder
@@ -165,6 +165,16 @@ def test_only_closed_bars_in_utc_and_in_order(rig: Rig) -> None:
     assert rig.terminal.bars("USDJPY", "M1") is None
 
 
+def test_bars_tell_how_many_ticks_they_had_where_that_is_known(rig: Rig) -> None:
+    rig.tick(NOW_MS + 60 * SECOND)
+    minutes, hours = rig.terminal.bars("EURUSD", "M1"), rig.terminal.bars("EURUSD", "H1")
+    assert minutes is not None
+    assert minutes.tick_volume is not None
+    assert minutes.tick_volume.tolist() == [61, 62, 60]
+    assert hours is not None
+    assert hours.tick_volume is None
+
+
 def test_new_bar_is_a_new_object(rig: Rig) -> None:
     rig.tick(NOW_MS + 59 * SECOND)
     before = rig.terminal.bars("EURUSD", "M1")
@@ -263,6 +273,97 @@ def test_feed_leaves_a_reported_fill_to_the_ea() -> None:
     before = rig.terminal.account()
     rig.terminal.executed(fill(42))
     assert rig.terminal.account() is before
+
+
+def reported(rig: Rig) -> AccountReport:
+    report = rig.terminal.account()
+    assert report is not None
+    return report
+
+
+def test_what_an_ea_reports_of_a_real_position_is_left_to_the_terminal(rig: Rig) -> None:
+    """As far as it sees it: the recorded one, which has nothing else to go by, does it on paper."""
+    rig.tick(NOW_MS + SECOND)
+    ticket = opened(rig.broker.market_order("EURUSD", "buy", 0.5, sl=1.0, tp=1.2))
+    order = rig.broker.pending_order("EURUSD", "sell", "limit", 0.1, price=1.15)
+    assert isinstance(order, PendingOrder)
+    rig.tick(NOW_MS + 2 * SECOND)
+    before, closed = reported(rig), len(rig.broker.deals())
+    rig.terminal.closed(ticket, 0.2, 1.1005)
+    rig.terminal.modified(ticket, 1.05, None)
+    rig.terminal.cancelled(order.ticket)
+    assert rig.terminal.account() is before, "a report is as of the last look"
+    rig.tick(NOW_MS + 3 * SECOND)
+    (position,) = reported(rig).positions
+    shown = (position.volume, position.sl, position.tp), len(reported(rig).orders), len(rig.broker.deals()) - closed
+    on_paper = rig.terminal.source == "recorded"
+    assert shown == (((0.3, 1.05, None), 0, 1) if on_paper else ((0.5, 1.0, 1.2), 1, 0))
+
+
+def with_position(lots: float = 0.5) -> RecordedRig:
+    rig = RecordedRig()
+    rig.tick(NOW_MS + SECOND)
+    rig.terminal.executed(fill(42, lots))
+    return rig
+
+
+def test_recorded_terminal_books_a_reported_close_at_its_own_price() -> None:
+    rig = with_position()
+    rig.terminal.closed(42, 0.2, 1.1051)
+    rig.terminal.closed(42, 0.3, 1.0951)
+    rig.tick(NOW_MS + 2 * SECOND)
+    report = reported(rig)
+    assert report.positions == ()
+    deals = [(deal.position_id, deal.entry, deal.volume, deal.price, deal.profit) for deal in report.deals[-2:]]
+    assert deals == [(42, 1, 0.2, 1.1051, 100.0), (42, 1, 0.3, 1.0951, -150.0)]
+    assert report.account.balance == 100_000 - 50
+
+
+def test_what_is_left_of_cumulative_lots_closes_the_whole_position() -> None:
+    rig = with_position(0.3)
+    rig.terminal.closed(42, 0.1, 1.1)
+    rig.terminal.closed(42, 0.3 - 0.1, 1.1)  # 0.19999999999999998
+    assert rig.broker.positions() == ()
+
+
+@pytest.mark.parametrize("lots", [0.0, -0.1, 0.51, 0.495, 0.0001, float("nan"), float("inf"), float("-inf")])
+def test_recorded_terminal_ignores_a_close_of_lots_that_cannot_be(lots: float) -> None:
+    rig = with_position()
+    before, deals = rig.broker.positions(), rig.broker.deals()
+    rig.terminal.closed(42, lots, 1.1)
+    assert (rig.broker.positions(), rig.broker.deals()) == (before, deals)
+
+
+@pytest.mark.parametrize("price", [0.0, -1.1, float("nan"), float("inf")])
+def test_recorded_terminal_ignores_prices_that_are_none(price: float) -> None:
+    rig = with_position()
+    before = rig.broker.positions()
+    rig.terminal.closed(42, 0.5, price)
+    rig.terminal.modified(42, price, None)
+    rig.terminal.modified(42, None, price)
+    assert rig.broker.positions() == before
+
+
+def test_recorded_terminal_ignores_reports_about_tickets_that_are_not_there() -> None:
+    rig = with_position()
+    order = rig.broker.pending_order("EURUSD", "sell", "limit", 0.1, price=1.15)
+    assert isinstance(order, PendingOrder)
+    before = rig.broker.positions(), rig.broker.orders(), rig.broker.deals()
+    for ticket in (7, order.ticket):
+        rig.terminal.closed(ticket, 0.1, 1.1)
+        rig.terminal.modified(ticket, 1.0, 1.2)
+    for ticket in (7, 42):
+        rig.terminal.cancelled(ticket)
+    assert (rig.broker.positions(), rig.broker.orders(), rig.broker.deals()) == before
+
+
+def test_a_stop_that_was_reported_ends_the_position_on_paper() -> None:
+    rig = with_position()
+    rig.terminal.modified(42, 1.10001, None)  # the bid falls to 1.1 after seven seconds
+    rig.tick(NOW_MS + 6 * SECOND)
+    assert [position.sl for position in reported(rig).positions] == [1.10001]
+    rig.tick(NOW_MS + 8 * SECOND)
+    assert reported(rig).positions == ()
 
 
 def test_recorded_terminal_never_goes_back_and_ends_with_its_recording() -> None:

@@ -344,6 +344,35 @@ def test_bars_add_up_and_overlaps_replace() -> None:
     assert series.close.tolist() == [1.1, 1.1, 1.15, 1.1]
 
 
+def ticks_of(terminal: FeedTerminal) -> list[int] | None:
+    series = terminal.bars("EURUSD", "H1")
+    assert series is not None
+    return None if series.tick_volume is None else series.tick_volume.tolist()
+
+
+def test_ticks_of_bars_are_kept_where_the_feed_tells_them() -> None:
+    """A feed of before it told them goes on untold; what one bar lacks is 0, not known."""
+    terminal = fed(full(0, bars=bars(rate(NOW_MS - 4 * HOUR), rate(NOW_MS - 3 * HOUR))))
+    assert ticks_of(terminal) is None
+    terminal.apply(message(1, bars=bars(rate(NOW_MS - 2 * HOUR, tick_volume=70))), NOW_MS)
+    assert ticks_of(terminal) == [0, 0, 70]
+    terminal.apply(message(2, bars=bars(rate(NOW_MS - 3 * HOUR, tick_volume=60), rate(NOW_MS - HOUR))), NOW_MS)
+    assert ticks_of(terminal) == [0, 60, 70, 0]
+    before = terminal.bars("EURUSD", "H1")
+    terminal.apply(message(3, bars=bars(rate(NOW_MS - 2 * HOUR, tick_volume=70))), NOW_MS)
+    assert terminal.bars("EURUSD", "H1") is before
+    terminal.apply(message(4, bars=bars(rate(NOW_MS - HOUR, tick_volume=80))), NOW_MS)
+    assert ticks_of(terminal) == [0, 60, 70, 80]
+
+
+def test_bars_without_ticks_stay_the_same_object_beside_an_unfinished_one_with_some() -> None:
+    terminal = fed(full(0, bars=bars(rate(NOW_MS - 2 * HOUR))))
+    before = terminal.bars("EURUSD", "H1")
+    again = bars(rate(NOW_MS - 2 * HOUR), rate(NOW_MS - HOUR // 2, tick_volume=9))
+    terminal.apply(message(1, bars=again), NOW_MS)
+    assert terminal.bars("EURUSD", "H1") is before
+
+
 def test_only_the_newest_bars_and_deals_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed_history, "MAX_BARS", 3)
     monkeypatch.setattr(feed_history, "MAX_DEALS", 2)

@@ -8,10 +8,11 @@ from dataclasses import fields
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
-from bridge.protocol.messages import SymbolInfo
+from bridge.protocol.messages import RateInfo, SymbolInfo
 from bridge.settings import Mt5Settings
 from bridge.terminal.mt5.bars import Bars
 from bridge.terminal.mt5.calls import Calls
@@ -228,8 +229,16 @@ def test_order_that_closes_by_another_opens_nothing(tables: Any) -> None:
 
 
 def test_rows_that_are_no_bars_are_left_out() -> None:
-    rows: list[tuple[float, ...]] = [(10, 1, 2, 0.5, 1.5), (20, 1, 0.9, 0.5, 1), (30, 0, 1, 0, 1), (25, 1, 1, 1, 1)]
-    assert [rate.time for rate in rates_of([*rows, (20, 1, 1, 1, 1)])] == [10, 25]
+    rows: list[tuple[float, ...]] = [
+        (10, 1, 2, 0.5, 1.5, 7), (20, 1, 0.9, 0.5, 1, 7), (30, 0, 1, 0, 1, 7), (25, 1, 1, 1, 1, 0)
+    ]  # fmt: skip
+    found = rates_of([*rows, (20, 1, 1, 1, 1, 7)])
+    assert [(rate.time, rate.tick_volume) for rate in found] == [(10, 7), (25, 0)]
+
+
+def test_a_count_of_ticks_that_the_wire_cannot_hold_breaks_nothing() -> None:
+    (rate,) = rates_of([(10, 1, 1, 1, 1, 2**64 - 1)])
+    assert msgspec.json.decode(msgspec.json.encode(rate), type=RateInfo) == rate
 
 
 # Deals and bars ------------------------------------------------------------------------------------------------------
@@ -322,8 +331,8 @@ def test_history_that_keeps_moving_is_not_believed(tables: Any) -> None:
 
 
 def rates(*opened_h: int) -> Any:
-    kind = [("time", "<i8"), ("open", "<f8"), ("high", "<f8"), ("low", "<f8"), ("close", "<f8")]
-    return np.array([(hour * HOUR, 1.0, 1.0, 1.0, 1.0) for hour in opened_h], dtype=kind)
+    kind = [("time", "<i8"), ("open", "<f8"), ("high", "<f8"), ("low", "<f8"), ("close", "<f8"), ("tick_volume", "<u8")]
+    return np.array([(hour * HOUR, 1.0, 1.0, 1.0, 1.0, 1) for hour in opened_h], dtype=kind)
 
 
 class Clocked:

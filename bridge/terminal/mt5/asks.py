@@ -86,10 +86,12 @@ class Offset(Struct, frozen=True):
 
 
 class Columns(Struct, frozen=True):
-    """Columns of one length as the bytes of little-endian numbers: times int64, prices float64."""
+    """Columns of one length as the bytes of little-endian numbers: times and ticks int64, prices float64."""
 
     times: bytes
     prices: list[bytes]
+    ticks: bytes = b""
+    """How many there were in each bar; empty of what is no bars."""
 
 
 class DealRow(Struct, frozen=True, kw_only=True):

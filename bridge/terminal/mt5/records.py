@@ -21,6 +21,8 @@ CREDIT = 3
 """ENUM_DEAL_TYPE: changes the credit, not the balance."""
 _CLOSE_BY = 8
 """ENUM_ORDER_TYPE of an order that closes a position by another: it opens nothing."""
+MOST_TICKS = 2**63 - 1
+"""Of a bar, on the wire; the package counts in unsigned numbers."""
 CHECK_DISTANCE = 0.01
 """How far from the touch price the terminal is asked for a loss, as a share of the price."""
 
@@ -71,7 +73,8 @@ def rates_of(rows: Iterable[tuple[Any, ...]]) -> list[RateInfo]:
         time_s, open_, high, low, close = int(row[0]), *map(float, row[1:5])
         whole = 0 < low <= min(open_, close) <= max(open_, close) <= high < float("inf")
         if whole and (not found or time_s > found[-1].time):
-            found.append(RateInfo(time=time_s, open=open_, high=high, low=low, close=close))
+            ticks = min(int(row[5]), MOST_TICKS)
+            found.append(RateInfo(time=time_s, open=open_, high=high, low=low, close=close, tick_volume=ticks))
     return found
 
 

@@ -144,7 +144,7 @@ class _Desk:
         if newest is not None and len(newest):
             rows = rows[rows["time"] < newest[-1]["time"]]  # the newest bar is unfinished
         prices = [_bytes(rows, name, "<f8") for name in ("open", "high", "low", "close")]
-        return Columns(_bytes(rows, "time", "<i8"), prices)
+        return Columns(_bytes(rows, "time", "<i8"), prices, _bytes(rows, "tick_volume", "<i8"))
 
     def _history(self, name: str, *arguments: Any) -> Any:
         """A range of history. An empty first answer may only mean that the terminal has yet to load it."""

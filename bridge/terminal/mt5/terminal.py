@@ -145,6 +145,15 @@ class Mt5Terminal:
     def executed(self, execution: Execution) -> None:
         """Nothing to do: the terminal shows the position itself."""
 
+    def closed(self, ticket: int, lots: float, price: float) -> None:
+        """Nothing to do: the terminal shows what is left."""
+
+    def modified(self, ticket: int, stop_loss: float | None, take_profit: float | None) -> None:
+        """Nothing to do: the terminal shows the position itself."""
+
+    def cancelled(self, ticket: int) -> None:
+        """Nothing to do: the terminal shows the orders that are left."""
+
     def close(self) -> None:
         """End the child in good order; kill it if it does not end."""
         if self._child is not None:

@@ -9,7 +9,7 @@
 
 #define LB_BARS_DEPTH 1500
 #define LB_BARS_PIECE 500
-#define LB_BAR_SIZE 140
+#define LB_BAR_SIZE 175
 // How often to look whether older bars have come.
 #define LB_BARS_EVERY_MS 60000
 
@@ -119,6 +119,9 @@ private:
       writer.NumberField("high", rate.high);
       writer.NumberField("low", rate.low);
       writer.NumberField("close", rate.close);
+      // Without it the daemon does not know how much was traded.
+      if(rate.tick_volume > 0)
+         writer.IntegerField("tick_volume", rate.tick_volume);
       writer.EndObject();
    }
 

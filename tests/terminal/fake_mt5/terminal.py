@@ -283,9 +283,10 @@ class FakeTerminal:
             bars.high.tolist(),
             bars.low.tolist(),
             bars.close.tolist(),
+            [0] * len(bars) if bars.tick_volume is None else bars.tick_volume.tolist(),
         )
         return [
-            [self._clock(ms) // 1000, *prices, 100, 10, 0]
-            for ms, *prices in zip(*columns, strict=True)
+            [self._clock(ms) // 1000, *values, 10, 0]
+            for ms, *values in zip(*columns, strict=True)
             if ms <= picture["now"]
         ]
