@@ -12,7 +12,7 @@ from bridge.cli.folders import find_config
 from bridge.cli.screen import print_json
 from bridge.client import DEFAULT_ADDRESS, Client, RequestError
 from bridge.errors import ClientError, ConfigError
-from bridge.settings import AuthSettings, Settings, load
+from bridge.settings import Access, AuthSettings, load_access
 
 _EVERY_ADDRESS = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - read, not bound
 _BIND = re.compile(r"tcp://(?P<host>.+):(?P<port>\*|\d+)")
@@ -32,7 +32,7 @@ def connected(
 ) -> Iterator[Client]:
     """A client for one command. With `as_json` an error reply of the daemon goes to standard output as JSON too."""
     folder = find_config(config) if config is not None or address is None else None
-    settings = None if folder is None else load(folder)
+    settings = None if folder is None else load_access(folder)
     if settings is not None:
         user, password = _login(settings.auth, account, user, password)
         server_key = server_key or _server_key(settings.auth)
@@ -62,7 +62,7 @@ def connected(
         raise typer.Exit(1) from error
 
 
-def _address_of(settings: Settings | None) -> str:
+def _address_of(settings: Access | None) -> str:
     """Where to reach a daemon with these settings from this computer."""
     if settings is None:
         return DEFAULT_ADDRESS

@@ -71,6 +71,7 @@ class Manager:
         self._desk = desk
         self._files = RuleFiles(desk.settings.positions)
         self._looked_ms: int | None = None
+        self._unpriced: tuple[str, ...] = ()
         self.told: list[Told] = []
 
     @property
@@ -148,11 +149,21 @@ class Manager:
             return
         kept = self._kept
         state = state_of(self._desk, report, kept.origins, now_ms, None, portfolio.symbols_of(kept))
+        if self._cannot_price(state):
+            return
         looked = portfolio.look(kept, rules, state, portfolio.given_of(self._desk, kept), plan_id)
         self._kept = looked.kept
         self._log(looked.events)
         if looked.halt is not None:
             self._desk.rules.halt(Halt(MANUAL, f"portfolio: {looked.halt}", now_ms, None))
+
+    def _cannot_price(self, state: State) -> bool:
+        """Whether limits cannot be judged now: what is not known for a moment must not halt an account for good."""
+        unpriced = portfolio.unpriced(state)
+        if unpriced and unpriced != self._unpriced:
+            self._tell("warning", "portfolio_unpriced", symbols=list(unpriced))
+        self._unpriced = unpriced
+        return bool(unpriced)
 
     # Requests --------------------------------------------------------------------------------------------------------
 
@@ -216,6 +227,8 @@ class Manager:
         if age_ms > self.rules.rebalance.execution.settle_s * 1000:
             why = f"the account was last reported {age_ms} ms ago"
             return kept, [Skipped(portfolio.RULE, each, why) for each in sorted(portfolio.symbols_of(kept))]
+        if unpriced := portfolio.unpriced(state):
+            return kept, [Skipped(portfolio.RULE, each, "a position in it cannot be priced now") for each in unpriced]
         turn = portfolio.go_on(kept, self.rules.rebalance, state, portfolio.given_of(self._desk, kept))
         self._log(turn.events)
         return turn.kept, turn.skipped

@@ -1,5 +1,6 @@
 """The rebalancing plan and the watch over the portfolio's limits, between what is kept and the pure steps."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
@@ -105,6 +106,11 @@ def fetch(kept: Kept, symbols: Iterable[str] | None) -> tuple[Kept, list[Instruc
     if not mine:
         return kept, []
     return replace(kept, waiting=tuple(each for each in kept.waiting if each.key not in keys)), mine
+
+
+def unpriced(state: State) -> tuple[str, ...]:
+    """Symbols of positions whose worth is not known now."""
+    return tuple(sorted({each.symbol for each in state.held if not math.isfinite(each.notional)}))
 
 
 class Looked(NamedTuple):

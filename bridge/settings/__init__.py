@@ -2,8 +2,9 @@
 
 from bridge.settings.defaults import defaults_folder, write_defaults
 from bridge.settings.digest import policy_hash
-from bridge.settings.load import load
+from bridge.settings.load import load, load_access
 from bridge.settings.model import (
+    Access,
     AccountSettings,
     AuthSettings,
     AuthUser,
@@ -17,6 +18,7 @@ from bridge.settings.model import (
 )
 
 __all__ = [
+    "Access",
     "AccountSettings",
     "AuthSettings",
     "AuthUser",
@@ -29,6 +31,7 @@ __all__ = [
     "Settings",
     "defaults_folder",
     "load",
+    "load_access",
     "policy_hash",
     "write_defaults",
 ]

@@ -11,6 +11,7 @@ from bridge.settings.model import (
     POLICY_FILE,
     SAMPLE_MARKET,
     SYMBOLS_FILE,
+    Access,
     AccountEntry,
     AccountSettings,
     AuthSettings,
@@ -50,6 +51,21 @@ def load(folder: Path) -> Settings:
     return settings
 
 
+def load_access(folder: Path) -> Access:
+    """How clients reach and convince the daemon of a configuration folder.
+
+    Whatever else is wrong in its files must not keep anybody from halting a daemon that runs. Raises `ConfigError`.
+    """
+    folder = folder.absolute()
+    if not folder.is_dir():
+        raise ConfigError(f"{folder} is not a folder; write one with `lotbridge init`")
+    loader = _Loader(folder)
+    access = loader.access()
+    if access is None or loader.faults:
+        raise ConfigError(report(folder, loader.faults))
+    return access
+
+
 class _Loader:
     """Reads each file once and keeps what is wrong."""
 
@@ -77,11 +93,23 @@ class _Loader:
         return Settings(
             folder=self.folder,
             server=server,
-            auth=replace(auth, secret_key_file=auth.secret_key_file and self.folder / auth.secret_key_file),
+            auth=self._placed(auth),
             journal=replace(journal, path=self.folder / journal.path),
             log=log,
             accounts=tuple(account for account in accounts if account is not None),
         )
+
+    def access(self) -> Access | None:
+        """The two sections that a client needs."""
+        source = self._read(BRIDGE_FILE)
+        if source is None:
+            return None
+        server = self._section(source, "server", ServerSettings)
+        auth = self._section(source, "auth", AuthSettings)
+        return None if server is None or auth is None else Access(server=server, auth=self._placed(auth))
+
+    def _placed(self, auth: AuthSettings) -> AuthSettings:
+        return replace(auth, secret_key_file=auth.secret_key_file and self.folder / auth.secret_key_file)
 
     def _look_at_the_rest(self) -> None:
         """Without a bridge.toml nobody says which files are in use: those of the usual names are looked at anyway."""

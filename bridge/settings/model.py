@@ -162,6 +162,14 @@ class AccountSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What a client has to know of the configuration."""
+
+    server: ServerSettings
+    auth: AuthSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The whole configuration. Every path in it is resolved against `folder`."""
 

@@ -33,6 +33,16 @@ def test_a_password_is_taken_from_the_configuration_or_given(run: Run, tmp_path:
         assert run("status", "--config", folder, "--account", "5").code == 1
 
 
+def test_a_file_that_is_wrong_keeps_nobody_from_halting_the_daemon_that_runs(run: Run, tmp_path: Path) -> None:
+    """Somebody edits the rules, makes a mistake, and wants to stop trading at once."""
+    folder = tmp_path / "plain"
+    address = guarded(run, folder, "plain", "password = 'swordfish'")
+    with serving("--config", str(folder), address=address, probe=False):
+        (folder / "policy.toml").write_text("[risk]\nbase_risk_pct = 'much'\n", "utf-8")
+        assert run("halt", "--reason", "stop", "--config", folder).code == 0
+        assert run("check", "--config", folder).code == 2
+
+
 def test_curve_keys_made_by_the_command_let_their_owner_in(run: Run, tmp_path: Path) -> None:
     """The secret file and the daemon's public key, which the configuration leads to or which is given."""
     run("keys", tmp_path / "mine", "ea")

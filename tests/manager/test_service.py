@@ -329,3 +329,28 @@ def test_what_no_ea_fetched_expires_and_is_ordered_again(plan: Rig) -> None:
     begin(plan, 1.1)
     assert manage(plan, symbols=["USDJPY"]) == []
     assert len(manage(plan, symbols=["EURUSD"])) == 1
+
+
+def test_a_position_without_a_price_halts_nothing(plan: Rig) -> None:
+    """A terminal that has just started shows its positions before their prices."""
+    plan.reopen()
+    plan.feed(positions=[held(volume=0.1)], quotes=[])
+    plan.tick(5_000)
+    plan.feed(positions=[held(volume=0.1)], quotes=[])
+    assert plan.ask(type="rules")["halts"] == []
+    assert any(event.name == "portfolio_unpriced" for event in plan.service.events)
+
+
+def test_a_breach_halts_entries_until_somebody_resumes(tmp_path: Path) -> None:
+    rig = managed(tmp_path, rebalance=REBALANCE + '[emergency]\ngross = "halt"\n', share=SHARE)
+    show(rig, held(volume=30.0, sl=1.0999))
+    rig.tick(3_000)
+    show(rig, held(volume=30.0, sl=1.0999))
+    (halt,) = rig.ask(type="rules")["halts"]
+    assert "gross" in halt["reason"]
+    assert [each["kind"] for each in manage(rig, signals=BULLISH)] == ["close_partial"]
+    assert rig.ask(type="positions")["portfolio"]["mode"] == "halted"
+    rig.ask(type="resume", reason="seen")
+    assert rig.ask(type="positions")["portfolio"]["mode"] == "limited"
+    assert rig.ask(type="rules")["halts"] == []
+    rig.close()
