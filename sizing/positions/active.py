@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sizing.positions.active_rules import ActiveRules
 from sizing.positions.instruction import Advice, Instruction, Memory, Skipped
 from sizing.positions.levels import families, view
-from sizing.positions.profits import is_taking, take
+from sizing.positions.profits import Level, is_taking, levels_of, take
 from sizing.positions.scaling import add
 from sizing.positions.state import Held, State
 from sizing.positions.stops import tighten
@@ -25,15 +25,17 @@ def evaluate(rules: ActiveRules, state: State, memory: Memory) -> Advice:
         return Advice(())
     instructions: list[Instruction] = []
     skipped: list[Skipped] = []
+    levels = levels_of(rules)
     for family in families(state.held).values():
         for held in family:
-            _judge(rules, state, memory, held, family, instructions, skipped)
+            _judge(rules, levels, state, memory, held, family, instructions, skipped)
     instructions.sort(key=lambda each: -each.priority)
     return Advice(tuple(instructions), tuple(skipped))
 
 
 def _judge(
     rules: ActiveRules,
+    levels: Sequence[Level],
     state: State,
     memory: Memory,
     held: Held,
@@ -48,7 +50,7 @@ def _judge(
         return
     if is_taking(seen, memory):
         return
-    close, why = take(rules, seen, memory)
+    close, why = take(rules, levels, seen, memory)
     skipped += why
     if close is not None:
         instructions.append(close)

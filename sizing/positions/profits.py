@@ -1,5 +1,6 @@
 """Taking part of a profit: how many lots, and what becomes of a position that is too small to be split."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -12,7 +13,9 @@ PRIORITY = 2
 _NAMES: dict[Unit, str] = {"percent": "%", "r": "R", "atr": "ATR"}
 
 
-class _Level(NamedTuple):
+class Level(NamedTuple):
+    """One rule that takes profit."""
+
     rule: str
     threshold: float
     unit: Unit
@@ -56,10 +59,11 @@ def _keys(view: View) -> tuple[str, str]:
     return level_key("partial_profit", 1, ticket), level_key("aggressive_profit", 1, ticket)
 
 
-def take(rules: ActiveRules, view: View, memory: Memory) -> tuple[Instruction | None, list[Skipped]]:
-    """The close that the highest level reached asks for, if any; it takes the lower level with it."""
+def take(
+    rules: ActiveRules, levels: Sequence[Level], view: View, memory: Memory
+) -> tuple[Instruction | None, list[Skipped]]:
+    """The close that the highest of the levels reached asks for, if any; it takes the lower one with it."""
     skipped: list[Skipped] = []
-    levels = _levels(rules)
     for place, level in enumerate(levels):
         key = level_key(level.rule, 1, view.held.ticket)
         if key in memory:
@@ -78,17 +82,17 @@ def take(rules: ActiveRules, view: View, memory: Memory) -> tuple[Instruction | 
     return None, skipped
 
 
-def _levels(rules: ActiveRules) -> tuple[_Level, ...]:
+def levels_of(rules: ActiveRules) -> tuple[Level, ...]:
     """The highest first."""
     return (
-        _Level(
+        Level(
             "aggressive_profit",
             rules.aggressive_profit_threshold,
             rules.unit_of("aggressive_profit"),
             0.0,
             rules.aggressive_profit_share,
         ),
-        _Level(
+        Level(
             "partial_profit",
             rules.partial_profit_threshold,
             rules.unit_of("partial_profit"),
@@ -123,7 +127,7 @@ def _unsplit(view: View, grid: Lattice, share: float, rest: Rest, volume: Decima
     return f"{what} with a rest of at least {grid.lots(grid.min_steps):g}, so it is left whole"
 
 
-def _close(view: View, level: _Level, gain: float, lots: float, key: str, lower: tuple[str, ...]) -> Instruction:
+def _close(view: View, level: Level, gain: float, lots: float, key: str, lower: tuple[str, ...]) -> Instruction:
     held = view.held
     whole = lots == held.volume
     age = f" after {view.age_ms // MINUTE_MS} minutes" if level.age_minutes else ""

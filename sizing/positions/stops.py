@@ -114,7 +114,7 @@ def _time(rules: ActiveRules, view: View, memory: Memory) -> _Candidate | Skippe
     if rules.time_based_tightening == 0 or hours < 1 or (view.price - view.average) * view.sign <= 0:
         return None
     ticket = view.held.ticket
-    done = next((hour for hour in range(hours, 0, -1) if level_key(rule, hour, ticket) in memory), 0)
+    done = _last_hour(memory, hours, ticket) if memory else 0
     if done == hours or is_new(view, memory, level_key(rule, done, ticket)):
         return None
     if view.sl is None:
@@ -130,6 +130,14 @@ def _time(rules: ActiveRules, view: View, memory: Memory) -> _Candidate | Skippe
     tighter = amount(fitting * rules.time_based_tightening, unit)
     why = f"in profit {view.age_ms // HOUR_MS} hours after it was opened: {tighter} tighter"
     return _Candidate(rule, level_key(rule, done + fitting, ticket), _on_tick(view, stop), why)
+
+
+def _last_hour(memory: Memory, hours: int, ticket: int) -> int:
+    """The newest of so many hours that was counted for a position; 0 for none."""
+    for hour in range(hours, 0, -1):
+        if level_key("time", hour, ticket) in memory:
+            return hour
+    return 0
 
 
 def _unknown_unit(rule: str, view: View, unit: Unit) -> Skipped:

@@ -354,3 +354,37 @@ def test_a_breach_halts_entries_until_somebody_resumes(tmp_path: Path) -> None:
     assert rig.ask(type="positions")["portfolio"]["mode"] == "limited"
     assert rig.ask(type="rules")["halts"] == []
     rig.close()
+
+
+# Files ---------------------------------------------------------------------------------------------------------------
+
+
+def look_again(rig: Rig) -> None:
+    """The daemon has looked at its files twice since."""
+    for _ in range(3):
+        rig.tick(2_500)
+        rig.service.housekeep()
+
+
+def test_an_edited_file_holds_without_a_restart(active: Rig) -> None:
+    show(active, held())
+    path = active.accounts[0].positions.paths[0]
+    path.write_text(ACTIVE.replace("partial_profit_threshold = 1.0", "partial_profit_threshold = 1.9"), "utf-8")
+    look_again(active)
+    in_profit(active)
+    assert [each["kind"] for each in manage(active)] == ["modify_stop"]
+
+
+def test_a_file_that_is_wrong_changes_nothing_and_is_told(active: Rig) -> None:
+    show(active, held())
+    path = active.accounts[0].positions.paths[0]
+    path.write_text(ACTIVE.replace("partial_profit_threshold", "partial_profit_treshold"), "utf-8")
+    look_again(active)
+    in_profit(active)
+    reply = active.ask(type="manage")
+    assert [each["kind"] for each in reply["instructions"]] == ["close_partial", "modify_stop"]
+    assert "partial_profit_threshold" in reply["problems"][0]
+    assert any(event.name == "rules_kept" for event in active.service.events)
+    path.write_text(ACTIVE, "utf-8")
+    look_again(active)
+    assert active.ask(type="positions")["problems"] == []
