@@ -1,5 +1,6 @@
 """`lotbridge regress`: which decisions of a replay changed since its golden file was made, and by what."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ from bridge.cli.output import complain
 from bridge.cli.screen import BAD, GOOD, NOTE, QUIET, line, lots_of, note, print_json, screen, show, table, utc
 from bridge.errors import LotbridgeError
 from bridge.replay.golden import Choice, Golden, golden_of, read_golden, write_golden
-from bridge.replay.regress import Change, Comparison, Difference, causes, compare
+from bridge.replay.regress import Change, Comparison, Difference, OrderChange, causes, compare
 from bridge.replay.run import read_run
 
 CHANGED_EXIT, ERROR_EXIT = 1, 2
@@ -76,6 +77,21 @@ def _draw(console: Console, result: Comparison, details: int) -> None:
     for word, choices in (("gone", result.gone), ("new", result.new)):
         for choice in choices[:details]:
             line(console, f"{_place(choice)}: {word}, {choice.code or lots_of(choice.lots) + ' lots'}")
+    _draw_orders(console, result.orders, details)
+
+
+def _draw_orders(console: Console, orders: tuple[OrderChange, ...], details: int) -> None:
+    if not orders:
+        return
+    counts = Counter(each.word for each in orders)
+    told = f"{counts['differs']} differ, {counts['gone']} gone, {counts['new']} new"
+    line(console, f"Instructions: {told}", "bold")
+    for change in orders[:details]:
+        order = change.order
+        place = f"{utc(order.time_ms)} {order.instruction} {order.side} {order.symbol} ({order.rule})"
+        line(console, f"{place}: {change.word}, {lots_of(order.lots)} lots, {order.status}")
+        for difference in change.differences:
+            line(console, f"    {difference.name}: {_value(difference)}")
 
 
 def _draw_causes(console: Console, changes: tuple[Change, ...]) -> None:
@@ -114,12 +130,15 @@ def _as_json(result: Comparison, details: int) -> dict[str, Any]:
         "changed": len(result.changes),
         "gone": len(result.gone),
         "new": len(result.new),
+        "instructions": len(result.orders),
         "details": {
-            "changes": [
-                {**each._asdict(), "differences": [one._asdict() for one in each.differences]}
-                for each in result.changes[:details]
-            ],
+            "changes": [_with_differences(each) for each in result.changes[:details]],
+            "instructions": [_with_differences(each) for each in result.orders[:details]],
             "gone": result.gone[:details],
             "new": result.new[:details],
         },
     }
+
+
+def _with_differences(change: Change | OrderChange) -> dict[str, Any]:
+    return {**change._asdict(), "differences": [one._asdict() for one in change.differences]}

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -117,6 +118,16 @@ def replay(
     news: Annotated[
         bool, typer.Option("--news", help="Keep the rule about news; its calendar must hold the recorded days.")
     ] = False,
+    manage_every: Annotated[
+        int,
+        typer.Option(
+            "--manage-every",
+            metavar="SECONDS",
+            min=0,
+            max=86_400,
+            help="How often the configuration's rules about open positions are asked, in market time; 0: never.",
+        ),
+    ] = 60,
     engine: Annotated[Engine, typer.Option(help="fast, or events: tick by tick, to check the fast one by.")] = "fast",
     out: Annotated[
         Path | None,
@@ -179,7 +190,7 @@ def replay(
         _plan(
             source, each, signals, root if len(accounts) == 1 else root / "ab"[number], engine,
             terms=terms_of(each, currency, leverage), netting=netting, latency_ms=latency_ms, slippage=slippage,
-            zone=zone,
+            zone=zone, manage_every=manage_every,
         )
         for number, each in enumerate(accounts)
     ]  # fmt: skip
@@ -275,9 +286,10 @@ def _plan(
     latency_ms: int,
     slippage: float,
     zone: str,
+    manage_every: int,
 ) -> "Plan":
     from bridge.market.broker_zone import zone_of  # noqa: PLC0415
-    from bridge.replay.load import left_out, load_strategy, strategy_text  # noqa: PLC0415
+    from bridge.replay.load import left_out, load_strategy, strategy_text, unheard  # noqa: PLC0415
     from bridge.replay.plan import BrokerWish, Plan  # noqa: PLC0415
 
     try:
@@ -286,9 +298,7 @@ def _plan(
         raise typer.BadParameter(str(fault), param_hint="--zone") from None
     strategy = load_strategy(signals)
     notes = (*account.notes, *([terms.note] if terms.note else []), *left_out(strategy, source))
-    for each in notes:
-        note(each)
-    return Plan(
+    plan = Plan(
         name=f"{source.name}, {account.settings.firm.title}{account.told}",
         source=source,
         strategy=strategy,
@@ -307,7 +317,13 @@ def _plan(
         preset=account.preset,
         notes=notes,
         said=strategy_text(signals),
+        manage_every_s=manage_every,
     )
+    if not plan.manages:
+        plan = replace(plan, notes=(*notes, *unheard(strategy)))
+    for each in plan.notes:
+        note(each)
+    return plan
 
 
 def _run(plan: "Plan", stopped: Callable[[], bool], *, go_on: bool) -> "RunInfo":

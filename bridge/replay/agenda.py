@@ -1,11 +1,11 @@
-"""What is to come, in the order of time; at one moment resets come first, then orders, then the strategy."""
+"""What is to come, in the order of time; at one moment resets come first, then orders, the strategy, and rules."""
 
 import heapq
 from itertools import count
 from typing import Any, Literal, NamedTuple
 
-Kind = Literal["reset", "order", "strategy"]
-_RANK: dict[Kind, int] = {"reset": 0, "order": 1, "strategy": 2}
+Kind = Literal["reset", "order", "strategy", "manage"]
+_RANK: dict[Kind, int] = {"reset": 0, "order": 1, "strategy": 2, "manage": 3}
 
 
 class Item(NamedTuple):
@@ -33,6 +33,6 @@ class Agenda:
             return None
         return heapq.heappop(self._heap)[3]
 
-    def orders(self) -> list[Item]:
-        """The orders to come, in order."""
-        return [entry[3] for entry in sorted(self._heap) if entry[3].kind == "order"]
+    def to_keep(self) -> list[Item]:
+        """What a later span does not find by itself, in order: the orders to come, and when rules are asked."""
+        return [entry[3] for entry in sorted(self._heap) if entry[3].kind in ("order", "manage")]

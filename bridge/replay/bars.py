@@ -7,7 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.market.broker_zone import BrokerZone, zone_of
-from bridge.market.recording import TIMEFRAME_MS, BarSeries, TickSeries, group_bars, join_bars
+from bridge.market.recording import (
+    TIMEFRAME_MS,
+    BarSeries,
+    TickSeries,
+    group_bars,
+    join_bars,
+    with_tick_volume,
+)
 
 _HOUR_MS = TIMEFRAME_MS["H1"]
 _DAY_MS = TIMEFRAME_MS["D1"]
@@ -46,7 +53,7 @@ class BarStore:
         length = TIMEFRAME_MS[self._finest]
         self._timeframes = [name for name in TIMEFRAME_MS if TIMEFRAME_MS[name] % length == 0]
         self._recorded = {
-            (name, label): _Timed(bars, self._recorded_closing(bars))
+            (name, label): _Timed(with_tick_volume(bars), self._recorded_closing(bars))
             for name, own in recorded.items()
             for label, bars in own.items()
         }
@@ -159,6 +166,7 @@ def tick_bars(timeframe: str, ticks: TickSeries) -> BarSeries:
         high=np.maximum.reduceat(bid, starts),
         low=np.minimum.reduceat(bid, starts),
         close=bid[ends - 1],
+        tick_volume=np.asarray(ends - starts, dtype=np.int64),
     )
 
 
@@ -183,8 +191,16 @@ def _grown(earlier: _Timed, later: _Timed) -> _Timed:
         high=np.concatenate((before.high[:-1], high)),
         low=np.concatenate((before.low[:-1], low)),
         close=np.concatenate((before.close[:-1], after.close)),
+        tick_volume=_grown_ticks(before.tick_volume, after.tick_volume),
     )
     return _Timed(bars, np.concatenate((earlier.closing, later.closing[1:])))
+
+
+def _grown_ticks(before: Ints | None, after: Ints | None) -> Ints | None:
+    """The same of how many ticks they have."""
+    if before is None or after is None:
+        return None
+    return np.concatenate((before[:-1], [before[-1] + after[0]], after[1:]), dtype=np.int64)
 
 
 def _joined(recorded: _Timed, built: _Timed) -> _Timed:
@@ -206,8 +222,9 @@ def _shown(series: _Timed, now_ms: int, before: BarSeries | None) -> _Shown:
 
 
 def _first(bars: BarSeries, count: int) -> BarSeries:
-    columns = {name: getattr(bars, name)[:count] for name in ("time_ms", "open", "high", "low", "close")}
-    for column in columns.values():
+    shown = bars.rows(slice(count))
+    for column in (shown.time_ms, shown.open, shown.high, shown.low, shown.close, shown.tick_volume):
         # A strategy sees the very bars that the sizer sees: it must not change them.
-        column.flags.writeable = False
-    return BarSeries(timeframe=bars.timeframe, **columns)
+        if column is not None:
+            column.flags.writeable = False
+    return shown

@@ -14,32 +14,35 @@ from bridge.market.recording import BarSeries
 from bridge.replay.account_state import AccountState
 from bridge.replay.agenda import Item, Kind
 from bridge.replay.columns import replace_file
-from bridge.replay.run import CHECKPOINT_FILE
+from bridge.replay.managing import Carry, ManagerState
+from bridge.replay.run import CHECKPOINT_FILE, Counts
 from bridge.replay.sheet import Last
 from bridge.replay.strategy import Entry
 from bridge.replay.trader import Ask, Close, Opened, Place
 
-_FORMAT = 2
+_FORMAT = 3
 _COLUMNS = ("open", "high", "low", "close")
 
 
 class StoredItem(msgspec.Struct, omit_defaults=True):
-    """One item of the agenda; of an order one of the three."""
+    """One item of the agenda; of an order one of the four."""
 
     time_ms: int
     kind: Kind
     ask: Entry | None = None
     place: Place | None = None
     close: Close | None = None
+    carry: Carry | None = None
 
 
 class StoredBars(msgspec.Struct):
-    """One series; the columns as bytes of int64 and float64."""
+    """One series; the columns as bytes of int64 (times and ticks) and float64."""
 
     symbol: str
     timeframe: str
     time_ms: bytes
     prices: tuple[bytes, bytes, bytes, bytes]
+    tick_volume: bytes | None
 
 
 class Checkpoint(msgspec.Struct, kw_only=True):
@@ -61,11 +64,11 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     agenda: list[StoredItem]
     opened: dict[int, Opened]
     granted: int
+    manager: ManagerState | None
     bars: list[StoredBars]
     journal: tuple[int, int]
     """The next numbers of entry and part."""
-    rows: tuple[int, int, int]
-    """Decisions, trades and rows of equity."""
+    rows: Counts
     seconds: float
 
 
@@ -99,22 +102,27 @@ def stored(item: Item) -> StoredItem:
         return StoredItem(item.time_ms, item.kind, ask=what.entry)
     if isinstance(what, Place):
         return StoredItem(item.time_ms, item.kind, place=what)
+    if isinstance(what, Carry):
+        return StoredItem(item.time_ms, item.kind, carry=what)
     return StoredItem(item.time_ms, item.kind, close=what)
 
 
 def restored(item: StoredItem) -> Item:
     """The item that was kept."""
-    what = item.place or item.close
+    what = item.place or item.close or item.carry
     return Item(item.time_ms, item.kind, what if item.ask is None else Ask(item.ask))
 
 
 def stored_bars(symbol: str, series: BarSeries) -> StoredBars:
     """A series as it is kept."""
     prices = tuple(np.ascontiguousarray(getattr(series, name)).tobytes() for name in _COLUMNS)
-    return StoredBars(symbol, series.timeframe, series.time_ms.tobytes(), prices)  # type: ignore[arg-type]  # four
+    ticks = None if series.tick_volume is None else series.tick_volume.tobytes()
+    return StoredBars(symbol, series.timeframe, series.time_ms.tobytes(), prices, ticks)  # type: ignore[arg-type]  # four
 
 
 def restored_bars(kept: StoredBars) -> BarSeries:
     """The series that was kept."""
     prices = {name: np.frombuffer(body) for name, body in zip(_COLUMNS, kept.prices, strict=True)}
-    return BarSeries(timeframe=kept.timeframe, time_ms=np.frombuffer(kept.time_ms, np.int64), **prices)
+    ticks = None if kept.tick_volume is None else np.frombuffer(kept.tick_volume, np.int64)
+    time_ms = np.frombuffer(kept.time_ms, np.int64)
+    return BarSeries(timeframe=kept.timeframe, time_ms=time_ms, tick_volume=ticks, **prices)

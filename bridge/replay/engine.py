@@ -25,6 +25,7 @@ from bridge.replay.folder import clear_failed, clear_unfinished, new_folder
 from bridge.replay.goal import Goal
 from bridge.replay.judge import Judge
 from bridge.replay.jumping import JumpingAccount
+from bridge.replay.managing import Carry, Manager
 from bridge.replay.notes import result_note, run_info
 from bridge.replay.paper import NO_TICKS, Found, PaperAccount
 from bridge.replay.plan import Plan
@@ -33,6 +34,7 @@ from bridge.replay.run import (
     CHECKPOINT_FILE,
     JOURNAL_FILE,
     RUN_FILE,
+    Counts,
     RunInfo,
     RunWriter,
     read_info,
@@ -40,7 +42,7 @@ from bridge.replay.run import (
 )
 from bridge.replay.session import ReplayTerminal, Session
 from bridge.replay.sheet import BUCKET_MS, Last, Sheet
-from bridge.replay.strategy import Entry
+from bridge.replay.strategy import Exit, Stance
 from bridge.replay.ticking import TickingAccount
 from bridge.replay.ticks import Span
 from bridge.replay.trader import Trader
@@ -76,6 +78,7 @@ class Replay:
         self._owed = False
         """A bar has closed after the last tick of a span: the strategy hears of it at the next one."""
         self._account: PaperAccount | None = None
+        self._manager: Manager | None = None
         self._breach: Found | None = None
         self._seconds, self._saved_s = 0.0, time.monotonic()
 
@@ -103,6 +106,8 @@ class Replay:
                 self._play(span)
                 self._close(span)
                 journal.tidy(idle=True)
+                if self.plan.manages:
+                    self._session.forget()
                 if self._breach is not None:
                     break
                 self._tell((span.end_ms - self.plan.source.start_ms) / self._length())
@@ -136,8 +141,15 @@ class Replay:
         terminal = ReplayTerminal(account, self._bars, plan.source.start_ms)
         self._session = Session(plan.settings, terminal, journal)
         self._trader = Trader(account, self._session, self._agenda, self.writer, wish.latency_ms)
+        if plan.manages:
+            self._manager = Manager(
+                account, self._session, self._agenda, self.writer, self._trader, latency_ms=wish.latency_ms,
+                every_ms=plan.manage_every_s * 1000,
+            )  # fmt: skip
         if checkpoint is not None:
             self._trader.opened, self._trader.granted = checkpoint.opened, checkpoint.granted
+            if self._manager is not None and checkpoint.manager is not None:
+                self._manager.restore(checkpoint.manager)
         self._view = AccountView(account, self._bars)
 
     def _open(self, span: Span) -> None:
@@ -154,6 +166,9 @@ class Replay:
             self._agenda.add(Item(reset_ms, "reset"))
         for moment in self._moments(span).tolist():
             self._agenda.add(Item(moment, "strategy"))
+        if self._manager is not None:
+            for moment in self._manager.moments(span).tolist():
+                self._agenda.add(Item(moment, "manage"))
 
     def _sheet(self, span: Span) -> Sheet:
         return Sheet(min(self._until_ms, span.start_ms), span.end_ms, self._judge, self._last)
@@ -191,6 +206,8 @@ class Replay:
             if item.kind == "reset":
                 self._reset(item.time_ms)
                 continue
+            if item.kind == "manage" and not self._to_manage():
+                continue
             self._reach(item.time_ms)
             if self._breach is None:
                 self._do(item)
@@ -210,20 +227,43 @@ class Replay:
     # Moments ---------------------------------------------------------------------------------------------------------
 
     def _do(self, item: Item) -> None:
-        if item.kind == "order":
+        if item.kind == "strategy":
+            self._ask_strategy()
+        elif item.kind == "manage":
+            self._manage()
+        elif self._manager is not None and isinstance(item.what, Carry):
+            self._manager.carry(item.what)
+            self._settle_up()
+        else:
             self._trader.act(item.what)
             self._settle_up()
-            return
+
+    def _ask_strategy(self) -> None:
+        manager, changed = self._manager, False
         for wish in self.plan.strategy.on_time(self._view):
-            if isinstance(wish, Entry) and wish.symbol not in self.plan.source.symbols:
+            if not isinstance(wish, Exit) and wish.symbol not in self.plan.source.symbols:
                 there = ", ".join(self.plan.source.symbols)
                 raise ReplayError(
                     f"The strategy wants to trade {wish.symbol}, which is not recorded; there are {there}"
                 )
+            if isinstance(wish, Stance):
+                changed |= manager is not None and manager.hear(wish)
+                continue
             self._trader.wish(wish, self._until_own_tick(wish.symbol))
             self._settle_up()
             if self._breach is not None:
                 return
+        if changed:
+            self._manage()
+
+    def _to_manage(self) -> bool:
+        """Whether there is anything to ask the rules about: time that passes closes positions, and opens none."""
+        return self._manager is not None and self._manager.concerned
+
+    def _manage(self) -> None:
+        if self._manager is not None:
+            self._manager.ask()
+            self._settle_up()
 
     def _until_own_tick(self, symbol: str) -> int:
         """An EA learns of a closed bar with a tick of its own chart: how long that takes, 0 beyond a bar's length."""
@@ -289,7 +329,7 @@ class Replay:
         goal = self._goal
         result = result_note(
             self._there(), self.writer, self._breach, target_ms=goal.met_ms, days_traded=goal.traded,
-            granted=self._trader.granted, seconds=self._seconds,
+            granted=self._trader.granted, manages=self.plan.manages, seconds=self._seconds,
         )  # fmt: skip
         return run_info(self.plan, result, complete=complete)
 
@@ -336,12 +376,18 @@ class Replay:
             lines=[(line.anchor, line.spent) for line in self._judge.lines],
             told=self._judge.told,
             last=self._last,
-            agenda=[stored(item) for item in self._agenda.orders()],
+            agenda=[stored(item) for item in self._agenda.to_keep()],
             opened=self._trader.opened,
             granted=self._trader.granted,
+            manager=None if self._manager is None else self._manager.state(),
             bars=[stored_bars(symbol, series) for (symbol, _), series in self._bars.everything().items()],
             journal=(journal.next_seq, journal.next_part),
-            rows=(len(writer.decisions), len(writer.trades), sum(len(block) for block in writer.equity)),
+            rows=Counts(
+                len(writer.decisions),
+                len(writer.trades),
+                sum(len(block) for block in writer.equity),
+                len(writer.instructions) if self.plan.manages else None,
+            ),
             seconds=self._seconds + time.monotonic() - begun,
         )
         write_checkpoint(self.plan.out, checkpoint)
@@ -352,8 +398,7 @@ class Replay:
         if journal.next_seq < kept.journal[0]:
             raise ReplayError(f"{journal.path} has lost entries: replay into a new folder")
         journal.rewind(*kept.journal)
-        decisions, trades, equity = read_rows(self.plan.out, kept.rows, [line.rule.name for line in self._judge.lines])
-        self.writer.decisions, self.writer.trades, self.writer.equity = decisions, trades, [equity]
+        read_rows(self.writer, kept.rows, [line.rule.name for line in self._judge.lines])
         account.restore(kept.account)
         for line, (anchor, spent) in zip(self._judge.lines, kept.lines, strict=True):
             line.set(anchor)

@@ -1,9 +1,9 @@
-"""What is wrong with a wish to trade, before anybody is asked how large it may be: the protocol's own limits."""
+"""What is wrong with a wish to trade or a stance, before anybody is asked: the protocol's own limits."""
 
 import math
 from typing import NamedTuple
 
-from bridge.replay.strategy import Entry
+from bridge.replay.strategy import Entry, Stance
 from sizing.snapshot import Side
 
 _LEAST_PRICE, _MOST_PRICE = 1e-12, 1e12
@@ -27,6 +27,20 @@ def entry_faults(entry: Entry, now_ms: int) -> list[Fault]:
             faults.append(Fault(name, f"is {value}, not 0 to 100"))
     if entry.exit_ms is not None and entry.exit_ms <= now_ms:
         faults.append(Fault("exit_ms", "is not later than the entry"))
+    return faults
+
+
+def stance_faults(stance: Stance) -> list[Fault]:
+    """Everything that is wrong with a stance."""
+    faults = []
+    if not 0 < len(stance.symbol) <= _LONGEST_SYMBOL:
+        faults.append(Fault("symbol", f"is {stance.symbol!r}, not 1 to {_LONGEST_SYMBOL} characters"))
+    if stance.direction not in (None, "bullish", "bearish"):
+        faults.append(Fault("direction", f"is {stance.direction!r}, neither bullish nor bearish nor None"))
+    if stance.confidence is not None and not 0 <= stance.confidence <= 100:
+        faults.append(Fault("confidence", f"is {stance.confidence}, not 0 to 100"))
+    if stance.risk not in (None, "high", "medium", "low"):
+        faults.append(Fault("risk", f"is {stance.risk!r}, neither high nor medium nor low nor None"))
     return faults
 
 

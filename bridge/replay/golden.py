@@ -1,7 +1,8 @@
 """Golden files: the decisions of a run, one JSON line each, stable enough to be kept under version control.
 
-The first line says what was replayed. Prose (messages, details) and whatever differs between two equal runs (ids,
-reservations, the engine, how long it took) is left out. A name that ends in .gz is compressed.
+The first line says what was replayed; instructions of rules about open positions follow the decisions. Prose (messages,
+details) and whatever differs between two equal runs (ids, reservations, the engine, how long it took) is left out. A
+name that ends in .gz is compressed.
 """
 
 import gzip
@@ -16,7 +17,7 @@ import msgspec
 from bridge.errors import ReplayError
 from bridge.protocol.messages import ErrorReply, Reply, SizeReply, SizeRequest
 from bridge.replay.columns import replace_file
-from bridge.replay.run import DECISIONS_FILE, DecisionRow, Run
+from bridge.replay.run import DECISIONS_FILE, DecisionRow, InstructionRow, Run
 from sizing.snapshot import Side
 
 FORMAT: Literal[1] = 1
@@ -34,6 +35,8 @@ _ASKED = (
     "strategy",
 )
 """What of a request changes its answer, beside symbol, side and magic."""
+_ORDER = b'{"instruction":'
+"""The line of an instruction begins with it."""
 _PRICES = ("entry", "stop_loss", "take_profit")
 
 
@@ -71,11 +74,29 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     caps: tuple[tuple[str, float | None], ...]
 
 
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """One instruction, and what became of it. What it is stands first, so that a line tells itself from a decision."""
+
+    instruction: str
+    time_ms: int
+    symbol: str
+    side: str
+    ticket: int
+    rule: str
+    lots: float
+    stop_loss: float | None
+    take_profit: float | None
+    status: str
+    filled: float
+    fill_price: float | None
+
+
 class Golden(NamedTuple):
-    """A run's decisions, oldest first."""
+    """A run's decisions and its instructions, oldest first."""
 
     head: Head
     choices: tuple[Choice, ...]
+    orders: tuple[Order, ...] = ()
 
 
 def golden_of(run: Run) -> Golden:
@@ -93,7 +114,8 @@ def golden_of(run: Run) -> Golden:
         preset=info.config.preset,
         policy_hash=info.config.policy_hash,
     )
-    return Golden(head, tuple(_choice(run.folder / DECISIONS_FILE, row) for row in run.decisions))
+    choices = tuple(_choice(run.folder / DECISIONS_FILE, row) for row in run.decisions)
+    return Golden(head, choices, tuple(map(_order, run.instructions)))
 
 
 def write_golden(path: Path, golden: Golden) -> None:
@@ -105,7 +127,7 @@ def write_golden(path: Path, golden: Golden) -> None:
 
 def golden_bytes(golden: Golden) -> bytes:
     """The lines, not compressed."""
-    return b"".join(msgspec.json.encode(each) + b"\n" for each in (golden.head, *golden.choices))
+    return b"".join(msgspec.json.encode(each) + b"\n" for each in (golden.head, *golden.choices, *golden.orders))
 
 
 def read_golden(path: Path) -> Golden:
@@ -120,7 +142,12 @@ def read_golden(path: Path) -> Golden:
     if not lines:
         raise ReplayError(f"{path} is empty; remove it, and make it again with --update")
     head = _line(path, 1, lines[0], Head)
-    return Golden(head, tuple(_line(path, number, line, Choice) for number, line in enumerate(lines[1:], start=2)))
+    found = [
+        _line(path, number, line, Order if line.startswith(_ORDER) else Choice)
+        for number, line in enumerate(lines[1:], start=2)
+    ]
+    choices = tuple(each for each in found if isinstance(each, Choice))
+    return Golden(head, choices, tuple(each for each in found if isinstance(each, Order)))
 
 
 def _line(path: Path, number: int, line: bytes, kind: Any) -> Any:
@@ -156,6 +183,11 @@ def _choice(path: Path, row: DecisionRow) -> Choice:
         base_lots=0.0 if sized is None else sized.base_lots,
         caps=() if sized is None else tuple((cap.name, cap.lots) for cap in sized.caps),
     )
+
+
+def _order(row: InstructionRow) -> Order:
+    own = {name: getattr(row, name) for name in Order.__struct_fields__ if name != "instruction"}
+    return Order(instruction=row.kind, **own)
 
 
 def _is_error(reply: str) -> bool:

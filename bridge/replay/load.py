@@ -72,5 +72,12 @@ def left_out(strategy: Strategy, source: TickSource) -> tuple[str, ...]:
     return (f"{strategy.name}: {told}",)
 
 
+def unheard(strategy: Strategy) -> tuple[str, ...]:
+    """What of a file of signals nobody listens to where no rules about open positions are asked."""
+    if isinstance(strategy, Signals) and strategy.has_stances:
+        return (f"{strategy.name}: its rows of side bullish, bearish or neutral change nothing, as no rules are asked",)
+    return ()
+
+
 def _utc(moment_ms: int) -> str:
     return f"{datetime.fromtimestamp(moment_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"

@@ -41,6 +41,8 @@ def run_info(plan: Plan, result: ResultNote, *, complete: bool) -> RunInfo:
             firm_title=firm.title,
             target_pct=firm.target_pct,
             min_days=firm.min_days,
+            rules_files=plan.rules_files(),
+            manage_every_s=plan.manage_every_s if plan.manages else None,
         ),
         rules=tuple(
             RuleNote(name=rule.name, scope=rule.scope, strict=rule.strict, measured_on=rule.measured_on)
@@ -58,6 +60,7 @@ def result_note(
     target_ms: int | None,
     days_traded: int,
     granted: int,
+    manages: bool,
     seconds: float,
 ) -> ResultNote:
     """How the account stands."""
@@ -76,4 +79,5 @@ def result_note(
         granted=granted,
         trades=len(writer.trades),
         seconds=round(seconds, 3),
+        instructions=len(writer.instructions) if manages else None,
     )

@@ -178,6 +178,16 @@ class PaperAccount(SimulatedBroker):
         """Account currency."""
         return self._ledger.balance
 
+    @property
+    def holds(self) -> bool:
+        """Whether anything is open or waits."""
+        return bool(self._ledger.holdings or self._ledger.working)
+
+    @property
+    def ticks_read(self) -> int:
+        """Ticks of all symbols so far."""
+        return sum(tape.passed + tape.read for tape in self._tapes.values())
+
     def raw_equity(self) -> float:
         """Equity of this moment, not rounded."""
         bids, asks = self.prices()

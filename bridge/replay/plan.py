@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from bridge.errors import ReplayError
 from bridge.replay.strategy import Strategy
 from bridge.replay.ticks import TickSource
 from bridge.settings import AccountSettings, policy_hash
@@ -47,11 +48,23 @@ class Plan:
     """What the strategy was named as, with its parameters; its own name where empty."""
     notes: tuple[str, ...] = ()
     """What was left out or changed, one sentence each."""
+    manage_every_s: int = 60
+    """Seconds of market time between two questions about what is open; 0: never, nor without files of rules."""
 
     @property
     def strategy_text(self) -> str:
         """The strategy as a run tells of it."""
         return self.said or self.strategy.name
+
+    @property
+    def manages(self) -> bool:
+        """Whether the rules about open positions are asked."""
+        return self.manage_every_s > 0 and bool(self.settings.positions.paths)
+
+    def rules_files(self) -> tuple[str, ...]:
+        """The files of those rules that are asked, each with a digest. Raises ReplayError."""
+        positions = self.settings.positions
+        return tuple(f"{positions.name_of(path)} ({_digest(path)})" for path in positions.paths if self.manages)
 
     def key(self) -> dict[str, Any]:
         """What must be the same to go on with an interrupted run, in words that an error can name."""
@@ -64,7 +77,17 @@ class Plan:
                 hashlib.sha256(specs).hexdigest(),
             ],
             "strategy": self.strategy_text,
-            "configuration": [self.settings.login, policy_hash(self.settings)],
+            "configuration": [
+                self.settings.login, policy_hash(self.settings), list(self.rules_files()),
+                self.manage_every_s if self.manages else 0,
+            ],
             "broker": asdict(self.broker),
             "engine": self.engine,
         }  # fmt: skip
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    except OSError as fault:
+        raise ReplayError(f"{path} cannot be read: {fault.strerror or fault}") from fault

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
-from bridge.replay.golden import Choice, Golden, Head
+from bridge.replay.golden import Choice, Golden, Head, Order
 from sizing.snapshot import Side
 
 ABSENT = "absent"
@@ -37,6 +37,14 @@ class Change(NamedTuple):
     differences: tuple[Difference, ...]
 
 
+class OrderChange(NamedTuple):
+    """An instruction of rules about open positions that differs, or that only one run has (`word`)."""
+
+    word: Literal["differs", "gone", "new"]
+    order: Order
+    differences: tuple[Difference, ...] = ()
+
+
 class Cause(NamedTuple):
     """How many decisions differ first by this, and by how many lots on average."""
 
@@ -57,11 +65,12 @@ class Comparison(NamedTuple):
     gone: tuple[Choice, ...]
     new: tuple[Choice, ...]
     heads: tuple[Difference, ...]
+    orders: tuple[OrderChange, ...] = ()
 
     @property
     def same(self) -> bool:
-        """Every decision is there and equal, and no other."""
-        return not (self.changes or self.gone or self.new)
+        """Every decision and every instruction is there and equal, and no other."""
+        return not (self.changes or self.gone or self.new or self.orders)
 
 
 def compare(before: Golden, after: Golden, tolerance: float = 0.0) -> Comparison:
@@ -78,6 +87,7 @@ def compare(before: Golden, after: Golden, tolerance: float = 0.0) -> Comparison
         gone=tuple(each for key, each in old.items() if key not in new),
         new=tuple(each for key, each in new.items() if key not in old),
         heads=tuple(_head_differences(before.head, after.head)),
+        orders=tuple(_order_changes(before.orders, after.orders, tolerance)),
     )
 
 
@@ -132,6 +142,31 @@ def _change(before: Choice, after: Choice, tolerance: float) -> Change | None:
         cause=found[0].name,
         differences=found,
     )
+
+
+def _order_changes(before: Iterable[Order], after: Iterable[Order], tolerance: float) -> list[OrderChange]:
+    """Instructions belong together by time, kind, symbol, side and rule; several alike by their order."""
+    old, new = _keyed_orders(before), _keyed_orders(after)
+    found = [OrderChange("new", each) for key, each in new.items() if key not in old]
+    for key, each in old.items():
+        if key not in new:
+            found.append(OrderChange("gone", each))
+            continue
+        pairs = ((name, getattr(each, name), getattr(new[key], name)) for name in each.__struct_fields__)
+        differ = tuple(Difference(*pair) for pair in pairs if not _equal(pair[1], pair[2], tolerance))
+        if differ:
+            found.append(OrderChange("differs", new[key], differ))
+    return sorted(found, key=lambda change: change.order.time_ms)
+
+
+def _keyed_orders(orders: Iterable[Order]) -> dict[tuple[int, str, str, str, str, int], Order]:
+    seen: Counter[tuple[int, str, str, str, str]] = Counter()
+    keyed = {}
+    for each in orders:
+        key = each.time_ms, each.instruction, each.symbol, each.side, each.rule
+        keyed[(*key, seen[key])] = each
+        seen[key] += 1
+    return keyed
 
 
 def _cause(name: str, changes: Sequence[Change]) -> Cause:

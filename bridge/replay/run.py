@@ -16,13 +16,14 @@ from bridge.replay.columns import arrow, read_table, replace_file, rows_table, t
 FORMAT = 1
 RUN_FILE, DECISIONS_FILE, TRADES_FILE = "run.json", "decisions.parquet", "trades.parquet"
 EQUITY_FILE, BARS_FILE, JOURNAL_FILE = "equity.parquet", "bars.parquet", "journal.sqlite"
+INSTRUCTIONS_FILE = "instructions.parquet"
 CHECKPOINT_FILE = "checkpoint.msgpack"
 BAR_TIMEFRAME = "H1"
 _FLOOR, _HEADROOM = "floor:", "headroom:"
 
 Floats = NDArray[np.float64]
 Outcome = Literal["filled", "refused_by_broker", "none"]
-CloseReason = Literal["sl", "tp", "exit", "reverse", "stop_out", "end"]
+CloseReason = Literal["sl", "tp", "exit", "reverse", "rule", "stop_out", "end"]
 
 
 class MarketNote(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +49,10 @@ class AccountNote(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConfigNote(msgspec.Struct, frozen=True, kw_only=True):
-    """The configuration that sized; `target_pct` is of the initial balance, None where the firm sets none."""
+    """The configuration that sized; `target_pct` is of the initial balance, None where the firm sets none.
+
+    `rules_files` are those about open positions that were asked every `manage_every_s` seconds; without any, None.
+    """
 
     policy_hash: str
     preset: str | None
@@ -56,6 +60,8 @@ class ConfigNote(msgspec.Struct, frozen=True, kw_only=True):
     firm_title: str
     target_pct: float | None
     min_days: int
+    rules_files: tuple[str, ...] = ()
+    manage_every_s: int | None = None
 
 
 class RuleNote(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +86,8 @@ class ResultNote(msgspec.Struct, frozen=True, kw_only=True):
     """What came of it, money in account currency.
 
     `target_ms` is the first moment at which the profit target and the minimum of trading days were met, else None.
-    `decisions` and `trades` are the rows of the two files.
+    `decisions`, `trades` and `instructions` are the rows of the three files; None: no rules about open positions were
+    asked, and there is no such file.
     """
 
     balance: float
@@ -93,6 +100,7 @@ class ResultNote(msgspec.Struct, frozen=True, kw_only=True):
     granted: int
     trades: int
     seconds: float
+    instructions: int | None = None
 
 
 class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,9 +155,9 @@ class DecisionRow(NamedTuple):
 class TradeRow(NamedTuple):
     """One position from its opening to its close; one that is closed in parts is a row per part.
 
-    `decision` is -1 where unknown. `net` is profit + swap + commission. `risk_amount` is the money at the stop, costs
-    included, as decided; `r_multiple` is net / risk_amount, None where that is 0. `worst` and `best` are the lowest
-    and highest floating profit with swap at any tick, 0 among them.
+    `decision` is -1 where an instruction opened it. `net` is profit + swap + commission. `risk_amount` is the money at
+    the stop, costs included, as decided; `r_multiple` is net / risk_amount, None where that is 0. `worst` and `best`
+    are the lowest and highest floating profit with swap at any tick, 0 among them.
     """
 
     ticket: int
@@ -174,6 +182,33 @@ class TradeRow(NamedTuple):
     magic: int
 
 
+class InstructionRow(NamedTuple):
+    """What a rule about open positions told the EA, and what became of it.
+
+    `ticket` is the position's, of an `open` the new one's, 0 where none came of it. `price` is the touch price when it
+    was told. `status` is "given" until it was carried out ("done") or refused ("failed", why is in `note`), which was
+    at `done_ms`; `filled` lots at `fill_price`.
+    """
+
+    time_ms: int
+    id: str
+    kind: str
+    ticket: int
+    symbol: str
+    side: str
+    lots: float
+    price: float | None
+    stop_loss: float | None
+    take_profit: float | None
+    rule: str
+    reason: str
+    status: str
+    done_ms: int | None
+    filled: float
+    fill_price: float | None
+    note: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Equity:
     """The account per 15 minutes in which something happened. Columns of one length n.
@@ -196,7 +231,7 @@ class Equity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A run as read from its folder. `bars` are H1, by symbol."""
+    """A run as read from its folder. `bars` are H1, by symbol. Without rules about open positions no instructions."""
 
     folder: Path
     info: RunInfo
@@ -204,6 +239,7 @@ class Run:
     trades: list[TradeRow]
     equity: Equity
     bars: dict[str, BarSeries]
+    instructions: list[InstructionRow] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -215,6 +251,7 @@ class RunWriter:
     trades: list[TradeRow] = field(default_factory=list)
     equity: list[Equity] = field(default_factory=list)
     bars: dict[str, BarSeries] = field(default_factory=dict)
+    instructions: list[InstructionRow] = field(default_factory=list)
 
     def write(self, info: RunInfo) -> None:
         """Put each file in its place whole, run.json last. May be called again. Raises ReplayError."""
@@ -224,6 +261,8 @@ class RunWriter:
             raise ReplayError(f"{self.folder} cannot be made: {fault.strerror or fault}") from fault
         write_table(self.folder / DECISIONS_FILE, rows_table(DecisionRow, self.decisions))
         write_table(self.folder / TRADES_FILE, rows_table(TradeRow, self.trades))
+        if info.result.instructions is not None:
+            write_table(self.folder / INSTRUCTIONS_FILE, rows_table(InstructionRow, self.instructions))
         write_table(self.folder / EQUITY_FILE, _equity_table(self.equity, [rule.name for rule in info.rules]))
         write_table(self.folder / BARS_FILE, _bars_table(self.bars))
         text = msgspec.json.format(msgspec.json.encode(info), indent=2) + b"\n"
@@ -235,9 +274,12 @@ def read_run(folder: Path) -> Run:
     info = read_info(folder)
     decisions = table_rows(DecisionRow, read_table(folder / DECISIONS_FILE, DecisionRow))
     trades = table_rows(TradeRow, read_table(folder / TRADES_FILE, TradeRow))
+    instructions = [] if info.result.instructions is None else _read_instructions(folder)
+    rows: Sequence[NamedTuple]
     for name, rows, told in (
         (DECISIONS_FILE, decisions, info.result.decisions),
         (TRADES_FILE, trades, info.result.trades),
+        (INSTRUCTIONS_FILE, instructions, info.result.instructions or 0),
     ):
         if len(rows) != told:
             raise ReplayError(f"{folder / name} has {len(rows)} rows, but {RUN_FILE} tells of {told}: {_mend(folder)}")
@@ -248,7 +290,12 @@ def read_run(folder: Path) -> Run:
         trades=trades,
         equity=_read_equity(folder / EQUITY_FILE, [rule.name for rule in info.rules]),
         bars=_read_bars(folder / BARS_FILE),
+        instructions=instructions,
     )
+
+
+def _read_instructions(folder: Path) -> list[InstructionRow]:
+    return table_rows(InstructionRow, read_table(folder / INSTRUCTIONS_FILE, InstructionRow))
 
 
 def _mend(folder: Path) -> str:
@@ -258,19 +305,30 @@ def _mend(folder: Path) -> str:
     return "they are of two runs. Replay into a new folder"
 
 
-def read_rows(
-    folder: Path, counts: tuple[int, int, int], rules: Sequence[str]
-) -> tuple[list[DecisionRow], list[TradeRow], Equity]:
-    """The first so many decisions, trades and rows of equity of an interrupted run. Raises ReplayError."""
+class Counts(NamedTuple):
+    """Rows of a run's files. None: there is no file of instructions."""
+
+    decisions: int
+    trades: int
+    equity: int
+    instructions: int | None
+
+
+def read_rows(writer: RunWriter, counts: Counts, rules: Sequence[str]) -> None:
+    """Take over the first so many rows of an interrupted run. Raises ReplayError."""
+    folder = writer.folder
     decisions = table_rows(DecisionRow, read_table(folder / DECISIONS_FILE, DecisionRow))
     trades = table_rows(TradeRow, read_table(folder / TRADES_FILE, TradeRow))
     equity = _read_equity(folder / EQUITY_FILE, rules)
-    for name, count, wanted in zip(
-        (DECISIONS_FILE, TRADES_FILE, EQUITY_FILE), (len(decisions), len(trades), len(equity)), counts, strict=True
-    ):
-        if count < wanted:
+    instructions = [] if counts.instructions is None else _read_instructions(folder)
+    names = (DECISIONS_FILE, TRADES_FILE, EQUITY_FILE, INSTRUCTIONS_FILE)
+    found = (len(decisions), len(trades), len(equity), len(instructions))
+    for name, count, wanted in zip(names, found, counts, strict=True):
+        if count < (wanted or 0):
             raise ReplayError(f"{folder / name} has lost rows, {count} of {wanted}: replay into a new folder")
-    return decisions[: counts[0]], trades[: counts[1]], _first_rows(equity, counts[2])
+    writer.decisions, writer.trades = decisions[: counts.decisions], trades[: counts.trades]
+    writer.equity = [_first_rows(equity, counts.equity)]
+    writer.instructions = instructions[: counts.instructions or 0]
 
 
 def _first_rows(equity: Equity, count: int) -> Equity:

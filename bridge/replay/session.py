@@ -1,7 +1,8 @@
 """The daemon's own service in a replay: the replayed account is its terminal, the replay's time its clock."""
 
 import math
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Literal
 
 import msgspec
 
@@ -14,11 +15,16 @@ from bridge.protocol import messages as wire
 from bridge.protocol.codec import encode
 from bridge.replay.bars import BarStore
 from bridge.replay.paper import PaperAccount
-from bridge.replay.strategy import Entry
+from bridge.replay.strategy import Entry, Stance
 from bridge.service import Incoming, Service
 from bridge.settings import AccountSettings
 from bridge.terminal.base import AccountReport, Execution, SymbolReport
 from bridge.terminal.recorded import REFRESH_MS, RecordedTerminal
+
+KEEP_HOURS = 24.0
+"""How long a `manage` to which there was nothing to do is kept, in market time; a daemon does by default."""
+_DEFECTS = frozenset({"defect", "journal_failed"})
+_RULES_CHANGED = frozenset({"rules_reloaded", "rules_kept"})
 
 
 class ReplayTerminal(RecordedTerminal):
@@ -69,6 +75,15 @@ class ReplayTerminal(RecordedTerminal):
     def executed(self, execution: Execution) -> None:
         """The account has the position already."""
 
+    def closed(self, ticket: int, lots: float, price: float) -> None:
+        """The account has closed it already."""
+
+    def modified(self, ticket: int, stop_loss: float | None, take_profit: float | None) -> None:
+        """The account has the new stop already."""
+
+    def cancelled(self, ticket: int) -> None:
+        """The account has withdrawn it already."""
+
 
 class Session:
     """Asks the service as an EA does: bytes in, bytes out."""
@@ -83,9 +98,15 @@ class Session:
         self.clock.advance_to(now_ms)
         self._service.housekeep(math.inf)
         for event in self._service.events:
-            if event.level == "error":
+            if event.name in _DEFECTS:
                 raise ReplayError(f"The service met a defect: {event.fields}")
+            if event.name in _RULES_CHANGED:
+                raise ReplayError(f"A file of rules was changed while the replay went on: {event.fields['detail']}")
         self._service.events.clear()
+
+    def forget(self) -> None:
+        """Let go of old answers to which there was nothing to do: there is one a minute."""
+        self._service.prune(KEEP_HOURS)
 
     def size(self, entry: Entry, number: int) -> tuple[bytes, bytes, wire.SizeReply | wire.ErrorReply]:
         """Request, reply, and the reply decoded. Raises ReplayError for a defect of the service."""
@@ -128,6 +149,32 @@ class Session:
             v=1, id=f"replay-{number}-release", account=self.login, reservation=reservation, reason=reason[:200]
         )
         self._tell(request)
+
+    def manage(self, stances: Iterable[Stance], number: int) -> wire.ManageReply:
+        """What is to be done with what is open; with nothing in it while the service cannot tell."""
+        signals = [
+            wire.SignalInfo(symbol=each.symbol, direction=each.direction, confidence=each.confidence, risk=each.risk)
+            for each in stances
+        ]
+        request = wire.ManageRequest(v=1, id=f"replay-manage-{number}", account=self.login, signals=signals or None)
+        body = self._service.handle(Incoming(encode(request)))
+        try:
+            return msgspec.json.decode(body, type=wire.ManageReply)
+        except msgspec.ValidationError:
+            refused = msgspec.json.decode(body, type=wire.ErrorReply)
+            raise ReplayError(f"The service refused {request}: {refused.code}: {refused.message}") from None
+
+    def report(
+        self, instruction: str, status: Literal["done", "failed"], ticket: int, lots: float, price: float | None,
+        retcode: int,
+    ) -> None:  # fmt: skip
+        """Say what became of an instruction, for good."""
+        self._tell(
+            wire.ReportRequest(
+                v=1, id=f"replay-{instruction}", account=self.login, instruction=instruction, status=status,
+                ticket=ticket, lots=lots, price=price, retcode=retcode,
+            )
+        )  # fmt: skip
 
     def _tell(self, request: Any) -> None:
         reply = msgspec.json.decode(self._service.handle(Incoming(encode(request))))

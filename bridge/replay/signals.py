@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from bridge.errors import ReplayError
 from bridge.market.checks import YEAR_1990_MS, YEAR_2200_MS
-from bridge.replay.entries import entry_faults
+from bridge.replay.entries import Fault, entry_faults, stance_faults
 from bridge.replay.signal_table import Table, read_table
-from bridge.replay.strategy import Entry, View
+from bridge.replay.strategy import Entry, Stance, View
 
 ALIASES = {
     "time": ("timestamp", "datetime", "time_utc", "time_ms"),
@@ -31,14 +31,17 @@ ALIASES = {
     "exit": ("exit_time", "close_time"),
     "strategy": ("strategy_name",),
     "magic": ("magic_number",),
+    "risk": ("risk_grade",),
 }
 """The columns, and what else they may be called: in any case, with spaces or hyphens for underscores."""
 REQUIRED = ("time", "symbol", "side", "stop")
 SIDES = {"buy": "buy", "long": "buy", "sell": "sell", "short": "sell"}
+STANCES = {"bullish": "bullish", "bearish": "bearish", "neutral": None}
+"""Sides of rows that open nothing, but say what is expected from then on; neutral: nothing any more."""
 MOST_FAULTS = 20
 
 _COLUMN_OF = {alias: name for name, aliases in ALIASES.items() for alias in (name, *aliases)}
-_FIELDS = {"stop_loss": "stop", "take_profit": "target", "exit_ms": "exit"}
+_FIELDS = {"stop_loss": "stop", "take_profit": "target", "exit_ms": "exit", "direction": "side"}
 """Columns of an entry's fields where their names differ."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -49,19 +52,26 @@ class Signals:
 
     timeframe: str | None = None
 
-    def __init__(self, name: str, entries: Mapping[int, Sequence[Entry]], first_rows: Mapping[str, str]) -> None:
+    def __init__(
+        self, name: str, wishes: Mapping[int, Sequence[Entry | Stance]], first_rows: Mapping[str, str]
+    ) -> None:
         self.name = name
         self.first_rows = dict(first_rows)
-        self._entries = {moment: tuple(each) for moment, each in entries.items()}
-        self._times = np.array(list(entries), dtype=np.int64)
+        self._wishes = {moment: tuple(each) for moment, each in wishes.items()}
+        self._times = np.array(list(wishes), dtype=np.int64)
 
     def times(self) -> NDArray[np.int64]:
         """The moments of the signals, UTC milliseconds, strictly ascending."""
         return self._times
 
-    def on_time(self, view: View) -> tuple[Entry, ...]:
+    @property
+    def has_stances(self) -> bool:
+        """Whether some rows are for the position rules."""
+        return any(isinstance(each, Stance) for moment in self._wishes.values() for each in moment)
+
+    def on_time(self, view: View) -> tuple[Entry | Stance, ...]:
         """The signals of this very moment, as they follow each other in the file."""
-        found = self._entries.get(view.now_ms)
+        found = self._wishes.get(view.now_ms)
         if found is None:
             raise ReplayError(f"{self.name} has no signal at {view.now_ms}; being asked then is a defect of lotbridge")
         return found
@@ -78,18 +88,18 @@ def read_signals(path: Path) -> Signals:
     good = [each for each in signals if each is not None]
     faults += _order_faults(good)
     _demand(path, faults)
-    entries: dict[int, list[Entry]] = defaultdict(list)
+    wishes: dict[int, list[Entry | Stance]] = defaultdict(list)
     first_rows: dict[str, str] = {}
     for each in good:
-        entries[each.time_ms].append(each.entry)
-        first_rows.setdefault(each.entry.symbol, each.place)
-    return Signals(path.name, entries, first_rows)
+        wishes[each.time_ms].append(each.wish)
+        first_rows.setdefault(each.wish.symbol, each.place)
+    return Signals(path.name, wishes, first_rows)
 
 
 class _Signal(NamedTuple):
     place: str
     time_ms: int
-    entry: Entry
+    wish: Entry | Stance
 
 
 class _CellError(ValueError):
@@ -120,11 +130,20 @@ def _columns(table: Table) -> dict[str, int]:
         else:
             found[name] = place
     for name in REQUIRED:
-        if name not in found:
+        if name not in found and not (name == "stop" and _only_stances(table, found)):
             why = "; leave its cells empty for the policy's ATR stop" if name == "stop" else ""
             faults.append(f"the column {name} is missing; add it{why}")
     _demand(table.path, faults)
     return found
+
+
+def _only_stances(table: Table, columns: Mapping[str, int]) -> bool:
+    """Whether no row opens anything, so that no column of stops is needed."""
+    at = columns.get("side")
+    if at is None:
+        return False
+    said = {row[at].casefold() for row in table.rows if isinstance(row[at], str)}
+    return not said.isdisjoint(STANCES) and said.isdisjoint(SIDES)
 
 
 def _unknown(header: str, plain: str, place: int) -> str:
@@ -150,6 +169,18 @@ def _signal(place: str, columns: Mapping[str, int], row: Sequence[Any], faults: 
             faults.append(f"{place}, {name}: {'it is empty' if cell is None else repr(cell)}, {said}")
     if len(faults) > before:
         return None
+    wish: Entry | Stance
+    if values["side"] in SIDES.values():
+        wish, found = _entry(values)
+    else:
+        wish, found = _said(values)
+    for field, text in found:
+        faults.append(f"{place}, {_FIELDS.get(field, field)}: {text}; repair the row")
+    return None if len(faults) > before else _Signal(place, values["time"], wish)
+
+
+def _entry(values: Mapping[str, Any]) -> tuple[Entry, list[Fault]]:
+    """A row that opens something, and what is wrong with it."""
     entry = Entry(
         symbol=values["symbol"],
         side=values["side"],
@@ -161,9 +192,22 @@ def _signal(place: str, columns: Mapping[str, int], row: Sequence[Any], faults: 
         magic=values.get("magic", 0),
         strategy=values.get("strategy", ""),
     )
-    for field, text in entry_faults(entry, values["time"]):
-        faults.append(f"{place}, {_FIELDS.get(field, field)}: {text}; repair the row")
-    return None if len(faults) > before else _Signal(place, values["time"], entry)
+    faults = entry_faults(entry, values["time"])
+    if "risk" in values:
+        faults.append(Fault("risk", "is only for rows whose side is bullish or bearish"))
+    return entry, faults
+
+
+def _said(values: Mapping[str, Any]) -> tuple[Stance, list[Fault]]:
+    """A row that says what is expected, and what is wrong with it."""
+    side = values["side"]
+    direction: Any = STANCES[side]
+    stance = Stance(values["symbol"], direction, values.get("confidence"), values.get("risk"))
+    no_place = ["stop", "target", "market_score", "exit", "strategy"]
+    no_place += ["magic"] if values.get("magic") else []
+    no_place += [] if direction else ["confidence", "risk"]
+    told = [Fault(name, f"has no place in a row that is {side}") for name in no_place]
+    return stance, [*stance_faults(stance), *(each for each in told if each.field in values)]
 
 
 def _order_faults(signals: Sequence[_Signal]) -> list[str]:
@@ -173,11 +217,14 @@ def _order_faults(signals: Sequence[_Signal]) -> list[str]:
         if later.time_ms < earlier.time_ms:
             faults.append(f"{later.place}, time: it is before that of {earlier.place}; sort the rows by time")
             break
-    seen: dict[tuple[int, Entry], str] = {}
-    for place, time_ms, entry in signals:
-        first = seen.setdefault((time_ms, entry), place)
+    seen: dict[tuple[int, Entry | Stance], str] = {}
+    stances: dict[tuple[int, str], str] = {}
+    for place, time_ms, wish in signals:
+        first = seen.setdefault((time_ms, wish), place)
         if first != place:
             faults.append(f"{place}: the same signal as in {first}; remove one")
+        elif isinstance(wish, Stance) and (first := stances.setdefault((time_ms, wish.symbol), place)) != place:
+            faults.append(f"{place}, side: something else is expected of {wish.symbol} than in {first}; keep one")
     return faults
 
 
@@ -188,10 +235,12 @@ def _text(cell: Any) -> str:
 
 
 def _side(cell: Any) -> str:
-    side = SIDES.get(cell.casefold()) if isinstance(cell, str) else None
-    if side is None:
-        raise _CellError("neither buy nor sell (long nor short); repair the row")
-    return side
+    text = cell.casefold() if isinstance(cell, str) else ""
+    if text in STANCES:
+        return text
+    if text not in SIDES:
+        raise _CellError("neither buy nor sell (long nor short), nor bullish, bearish or neutral; repair the row")
+    return SIDES[text]
 
 
 def _number(cell: Any) -> float:
@@ -244,6 +293,13 @@ def _iso_ms(text: str) -> int:
     return -(-(aware - _EPOCH) // _MILLISECOND)
 
 
+def _grade(cell: Any) -> str:
+    text = cell.casefold() if isinstance(cell, str) else ""
+    if text not in ("high", "medium", "low"):
+        raise _CellError("neither high nor medium nor low; repair the row")
+    return text
+
+
 _READERS: dict[str, Callable[[Any], Any]] = {
     "time": _moment_ms,
     "symbol": _text,
@@ -255,4 +311,5 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "exit": _moment_ms,
     "strategy": _text,
     "magic": _whole,
+    "risk": _grade,
 }

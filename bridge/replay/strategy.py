@@ -1,10 +1,10 @@
-"""What a replayed strategy is: it sees the market as of a moment, and wishes to open or close.
+"""What a replayed strategy is: it sees the market as of a moment, wishes to open or close, or says what it expects.
 
 How large a trade may be is not its business.
 """
 
 from collections.abc import Collection, Iterable
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,19 @@ class Exit(NamedTuple):
     symbol: str
     magic: int = 0
     side: Side | None = None
+
+
+class Stance(NamedTuple):
+    """What is expected of a symbol from now on, until its next stance: the `signals` of the position rules.
+
+    Without a direction nothing is expected any more.
+    """
+
+    symbol: str
+    direction: Literal["bullish", "bearish"] | None
+    confidence: float | None = None
+    """0 to 100."""
+    risk: Literal["high", "medium", "low"] | None = None
 
 
 class View(Protocol):
@@ -85,4 +98,4 @@ class Strategy(Protocol):
         """Fixed moments, UTC milliseconds, strictly ascending; None with a timeframe."""
         ...
 
-    def on_time(self, view: View) -> Iterable[Entry | Exit]: ...
+    def on_time(self, view: View) -> Iterable[Entry | Exit | Stance]: ...

@@ -128,28 +128,30 @@ class Trader:
             self._note(order.number, 0, "refused_by_broker")
             return
         ticket, price = deal.position_id, deal.price
-        self.book(order.number, deal)
+        self.book(order.number, deal, self._writer.decisions[order.number - 1].risk_amount)
         account.look()
         self._session.fill(order.number, order.reservation, ticket, deal.volume, price)
         self._note(order.number, ticket, "filled")
         if entry.exit_ms is not None:
             self._agenda.add(Item(max(entry.exit_ms, account.now_ms), "order", Close(ticket, "exit")))
 
-    def book(self, number: int, deal: Deal) -> None:
-        """Remember what a fill opened. On a netting account it may have added to, closed or turned a position."""
+    def book(self, number: int, deal: Deal, risk: float) -> None:
+        """Remember what a fill opened, `risk` being its money at the stop.
+
+        On a netting account it may have added to, closed or turned a position.
+        """
         turned = self._account.closed[-1].deal.commission if deal.entry == _INOUT else 0.0
         self.take_closed()  # whatever it has closed belongs to what was open before
-        row = self._writer.decisions[number - 1]
         known = self.opened.get(deal.position_id)
         if deal.entry == 0 and known is not None:
             self.opened[deal.position_id] = Opened(
-                known.decision, known.risk + row.risk_amount, known.commission + deal.commission,
+                known.decision, known.risk + risk, known.commission + deal.commission,
                 known.lots + deal.volume,
             )  # fmt: skip
         elif deal.entry in (0, 2):
             held = next(each for each in self._account.positions() if each.ticket == deal.position_id)
-            risk = row.risk_amount * held.volume / deal.volume
-            self.opened[deal.position_id] = Opened(number, risk, deal.commission - turned, held.volume)
+            share = risk * held.volume / deal.volume
+            self.opened[deal.position_id] = Opened(number, share, deal.commission - turned, held.volume)
 
     def _close(self, order: Close) -> None:
         account = self._account

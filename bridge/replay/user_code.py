@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from bridge.errors import ReplayError
 from bridge.market.recording import TIMEFRAME_MS
-from bridge.replay.entries import entry_faults
-from bridge.replay.strategy import Entry, Exit, Strategy, View
+from bridge.replay.entries import Fault, entry_faults, stance_faults
+from bridge.replay.strategy import Entry, Exit, Stance, Strategy, View
 
 _FRAMES = 3
 """Of a traceback, the last ones: they are in the user's code, or in what it called."""
@@ -50,7 +50,7 @@ class UserStrategy:
     def times(self) -> NDArray[np.int64] | None:
         return self._times
 
-    def on_time(self, view: View) -> list[Entry | Exit]:
+    def on_time(self, view: View) -> list[Entry | Exit | Stance]:
         """What it wishes, checked. Raises ReplayError."""
         at = f"{self.text}, at {_utc(view.now_ms)}"
         with _told(at):
@@ -125,15 +125,19 @@ def _whole_times(times: Any) -> NDArray[np.int64] | None:
     return found.astype(np.int64)
 
 
-def _checked(item: Any, view: View) -> Entry | Exit:
-    if not isinstance(item, Entry | Exit):
-        raise TypeError(f"on_time must give Entry or Exit, not {type(item).__name__}")
+def _checked(item: Any, view: View) -> Entry | Exit | Stance:
+    if not isinstance(item, Entry | Exit | Stance):
+        raise TypeError(f"on_time must give Entry, Exit or Stance, not {type(item).__name__}")
     if item.symbol not in view.symbols:
         raise ValueError(f"{item.symbol} is not replayed; there are {', '.join(view.symbols)}")
     if isinstance(item, Exit):
         if item.side not in (None, "buy", "sell"):
             raise ValueError(f"side is {item.side!r}, neither buy nor sell nor None")
         return item._replace(magic=operator.index(item.magic))
+    if isinstance(item, Stance):
+        stance = item._replace(confidence=_float(item.confidence))
+        _demand_sound(stance_faults(stance))
+        return stance
     entry = item._replace(
         stop_loss=_float(item.stop_loss),
         take_profit=_float(item.take_profit),
@@ -143,10 +147,13 @@ def _checked(item: Any, view: View) -> Entry | Exit:
         magic=operator.index(item.magic),
         reverse=bool(item.reverse),
     )
-    faults = entry_faults(entry, view.now_ms)
+    _demand_sound(entry_faults(entry, view.now_ms))
+    return entry
+
+
+def _demand_sound(faults: list[Fault]) -> None:
     if faults:
         raise ValueError("; ".join(f"{fault.field} {fault.text}" for fault in faults))
-    return entry
 
 
 def _float(value: Any) -> float | None:

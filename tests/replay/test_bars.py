@@ -1,10 +1,12 @@
 """Bars of the ticks by the broker's clock: no look-ahead on days of 23 or 25 hours, the same wherever a span ends."""
 
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from bridge.market.broker_zone import zone_of
 from bridge.market.recording import TIMEFRAME_MS, BarSeries, TickSeries
 from bridge.replay.bars import BarStore
+from bridge.replay.checkpoint import StoredBars, restored_bars, stored_bars
 from tests.builders import at
 
 HOUR = 3_600_000
@@ -35,7 +38,7 @@ def part(ticks: TickSeries, begin_ms: int, end_ms: int) -> TickSeries:
 
 
 def same(one: BarSeries, other: BarSeries) -> bool:
-    names = ("time_ms", "open", "high", "low", "close")
+    names = ("time_ms", "open", "high", "low", "close", "tick_volume")
     return all(getattr(one, name).tolist() == getattr(other, name).tolist() for name in names)
 
 
@@ -109,6 +112,21 @@ def test_where_spans_end_changes_no_bar_and_no_close(given: tuple[str, TickSerie
         assert found == sorted(set(found))
 
 
+@settings(max_examples=60, deadline=None)
+@given(given=weeks(), timeframe=st.sampled_from(["M15", "H4", "D1"]))
+def test_bars_have_the_ticks_from_their_opening_to_the_next(
+    given: tuple[str, TickSeries, list[int]], timeframe: str
+) -> None:
+    zone, ticks, cuts = given
+    store = BarStore({}, {"M15"}, zone)
+    for begin_ms, end_ms in pairwise([0, *cuts, 1 << 62]):
+        store.add({"X": part(ticks, begin_ms, end_ms)})
+    bars = store.all(timeframe)["X"]
+    edges = np.append(np.searchsorted(ticks.time_ms, bars.time_ms), len(ticks.time_ms))
+    assert bars.tick_volume is not None
+    assert bars.tick_volume.tolist() == np.diff(edges).tolist()
+
+
 def test_a_day_over_the_end_of_a_span_is_one_bar() -> None:
     ticks = every(HOUR, "2026-03-02", "2026-03-05")
     store = BarStore({}, {"M15"}, "new-york-close")
@@ -155,6 +173,8 @@ def test_recorded_bars_are_used_as_far_as_they_reach_and_go_on_after_a_stop() ->
     for store in stores:
         bars = store.all("H1")["X"]
         assert (bars.close[0], bars.close[1]) == (7.0, ticks.bid[11])
+        assert bars.tick_volume is not None
+        assert bars.tick_volume.tolist() == [0, *[6] * 47], "the recorded bar's are not known"
         assert bars.time_ms.tolist() == list(range(opening, opening + 2 * DAY, HOUR))
 
 
@@ -182,3 +202,31 @@ def test_nobody_who_looks_at_bars_can_change_them() -> None:
         seen.close[:] = 1.0
     with pytest.raises(ValueError, match="read-only"):
         seen.time_ms[0] = 0
+    assert seen.tick_volume is not None
+    with pytest.raises(ValueError, match="read-only"):
+        seen.tick_volume[0] = 0
+
+
+@pytest.mark.parametrize("timeframe", ["M15", "H1"])
+def test_a_checkpoint_keeps_every_column(timeframe: str) -> None:
+    store = BarStore({}, {"M15"})
+    store.add({"X": every(600_000, "2026-03-02", "2026-03-04")})
+    bars = store.all(timeframe)["X"]
+    body = msgspec.msgpack.encode(stored_bars("X", bars))
+    assert same(restored_bars(msgspec.msgpack.decode(body, type=StoredBars)), bars)
+
+
+def test_bars_that_were_kept_without_their_ticks_are_gone_on_with_without_them() -> None:
+    ticks = every(600_000, "2026-03-02", "2026-03-04")
+    middle = at("2026-03-02 12:10:00")
+    store = BarStore({}, {"M15"})
+    store.add({"X": part(ticks, 0, middle)})
+    kept = {key: stored_bars(key[0], bars) for key, bars in store.everything().items()}
+    old = {key: msgspec.structs.replace(each, tick_volume=None) for key, each in kept.items()}
+    again = BarStore({}, {"M15"})
+    again.restore({key: restored_bars(each) for key, each in old.items()})
+    for each in (store, again):
+        each.add({"X": part(ticks, middle, at("2026-03-04 00:00:00"))})
+    whole, gone_on = store.all("H1")["X"], again.all("H1")["X"]
+    assert gone_on.tick_volume is None
+    assert same(replace(gone_on, tick_volume=whole.tick_volume), whole)

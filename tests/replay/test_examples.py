@@ -200,7 +200,7 @@ def test_a_file_of_signals_is_a_strategy_too(tmp_path: Path) -> None:
 OWN = """
 from dataclasses import dataclass
 import numpy as np
-from bridge.replay.strategy import Entry, Exit
+from bridge.replay.strategy import Entry, Exit, Stance
 from neighbour import STOP
 
 @dataclass
@@ -298,7 +298,7 @@ def test_a_users_code_that_cannot_be_loaded_is_told_with_its_own_lines(own: Any,
     [
         ("lambda view: view.nonsense", "AttributeError"),
         ("lambda view: None", "TypeError"),
-        ("['buy']", "on_time must give Entry or Exit, not str"),
+        ("['buy']", "on_time must give Entry, Exit or Stance, not str"),
         ("[Entry('XYZ', 'buy')]", "XYZ is not replayed; there are EURUSD"),
         ("[Exit('XYZ')]", "XYZ is not replayed"),
         ("[Exit('EURUSD', side='both')]", "side is 'both'"),
@@ -310,6 +310,10 @@ def test_a_users_code_that_cannot_be_loaded_is_told_with_its_own_lines(own: Any,
         ("[Entry('EURUSD', 'buy', exit_ms=5)]", "exit_ms is not later than the entry"),
         ("[Entry('EURUSD', 'buy', magic=1.5)]", "TypeError"),
         ("[Entry('EURUSD', 'buy', strategy='s' * 33)]", "strategy has more than 32 characters"),
+        ("[Stance('XYZ', 'bullish')]", "XYZ is not replayed"),
+        ("[Stance('EURUSD', 'up')]", "direction is 'up', neither bullish nor bearish nor None"),
+        ("[Stance('EURUSD', 'bullish', 120)]", "confidence is 120.0, not 0 to 100"),
+        ("[Stance('EURUSD', None, risk='some')]", "risk is 'some', neither high nor medium nor low nor None"),
     ],
 )
 def test_a_users_error_at_a_moment_is_told_with_the_moment(own: Any, wish: str, said: str) -> None:

@@ -131,24 +131,13 @@ def test_rows_of_a_netting_account_add_up_to_its_balance_to_the_cent(seed: int, 
     paper = account("fast", {"EURUSD": tape}, ftmo(rules=()), START_MS + DAY, hedging=False, leverage=500)
     writer = RunWriter(tmp_path)
     trader = Trader(paper, None, Agenda(), writer, 0)  # type: ignore[arg-type]  # nothing is asked
-    row = play_row()
     for number in range(60):
         paper.advance(START_MS + S * (number * 40 + 1))
-        writer.decisions.append(row)
         deal = paper.market_order("EURUSD", dice.choice(("buy", "sell")), dice.randint(1, 9) / 100)
         if not isinstance(deal, Refusal):
-            trader.book(len(writer.decisions), deal)
+            trader.book(number, deal, 100.0)
         trader.take_closed()
     paper.close_all()
     trader.take_closed()
     assert sum(each.net for each in writer.trades) == pytest.approx(paper.balance - BALANCE, abs=1e-6)
     assert "reverse" in {each.reason for each in writer.trades}
-
-
-def play_row() -> Any:
-    """A decision that put 100 at risk."""
-
-    class Row(NamedTuple):
-        risk_amount: float = 100.0
-
-    return Row()

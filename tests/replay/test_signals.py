@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bridge.errors import ReplayError
 from bridge.replay.signals import ALIASES, Signals, read_signals
-from bridge.replay.strategy import Entry, View
+from bridge.replay.strategy import Entry, Stance, View
 from tests.builders import NOW_MS, at
 
 HEADER = "time,symbol,side,stop,target,confidence,market_score,exit,strategy,magic"
@@ -30,7 +30,7 @@ def seen_at(now_ms: int) -> View:
     return cast("View", SimpleNamespace(now_ms=now_ms))
 
 
-def entries(signals: Signals) -> list[tuple[int, Entry]]:
+def entries(signals: Signals) -> list[tuple[int, Entry | Stance]]:
     return [(int(moment), entry) for moment in signals.times() for entry in signals.on_time(seen_at(int(moment)))]
 
 
@@ -208,6 +208,64 @@ def test_columns_are_known_by_every_name_in_any_case(tmp_path: Path, name: str) 
 def test_a_column_that_is_missing_unknown_or_there_twice_is_refused(tmp_path: Path, header: str, said: str) -> None:
     path = csv_of(tmp_path, ",".join("1" for _ in header.split(",")), header=header)
     assert any(said in fault for fault in faults(path))
+
+
+STANCES = "time,symbol,direction,confidence,risk"
+
+
+def test_rows_may_say_what_is_expected_for_the_rules_about_open_positions(tmp_path: Path) -> None:
+    rows = [
+        f"{NOW_MS},EURUSD,Bullish,70,low",
+        f"{NOW_MS},GBPUSD,bearish,,HIGH",
+        f"{NOW_MS},USDJPY,bearish,,",
+        f"{NOW_MS + 1},EURUSD,neutral,,",
+    ]
+    signals = read_signals(csv_of(tmp_path, *rows, header=STANCES))
+    assert entries(signals) == [
+        (NOW_MS, Stance("EURUSD", "bullish", 70.0, "low")),
+        (NOW_MS, Stance("GBPUSD", "bearish", None, "high")),
+        (NOW_MS, Stance("USDJPY", "bearish")),
+        (NOW_MS + 1, Stance("EURUSD", None)),
+    ]
+    assert signals.has_stances
+    assert signals.first_rows == {"EURUSD": "line 2", "GBPUSD": "line 3", "USDJPY": "line 4"}
+
+
+def test_entries_and_stances_stand_in_one_file(tmp_path: Path) -> None:
+    header = "time,symbol,side,stop,risk,magic"
+    rows = [f"{NOW_MS},EURUSD,buy,1.09,,4", f"{NOW_MS},EURUSD,bullish,,medium,0"]
+    signals = read_signals(csv_of(tmp_path, *rows, header=header))
+    assert [each for _, each in entries(signals)] == [
+        Entry("EURUSD", "buy", 1.09, magic=4), Stance("EURUSD", "bullish", None, "medium")
+    ]  # fmt: skip
+    assert not read_signals(csv_of(tmp_path, rows[0], header=header)).has_stances
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "said"),
+    [
+        (STANCES, ["N,EURUSD,bullish,101,"], "line 2, confidence: is 101.0, not 0 to 100; repair the row"),
+        (STANCES, ["N,EURUSD,bullish,,some"], "line 2, risk: 'some', neither high nor medium nor low"),
+        (STANCES, ["N,EURUSD,neutral,50,"], "line 2, confidence: has no place in a row that is neutral"),
+        (STANCES, ["N,EURUSD,neutral,,low"], "line 2, risk: has no place in a row that is neutral"),
+        (STANCES, ["N,EURUSD,up,,", "N,GBPUSD,neutral,,"], "line 2, side: 'up', neither buy nor sell"),
+        (STANCES, ["N,EURUSD,buy,,"], "the column stop is missing; add it"),
+        (HEADER, ["N,EURUSD,bullish,1.09,,,,,,"], "line 2, stop: has no place in a row that is bullish"),
+        (HEADER, ["N,EURUSD,bullish,,1.2,,,,,"], "line 2, target: has no place in a row that is bullish"),
+        (HEADER, ["N,EURUSD,bearish,,,,50,,,"], "line 2, market_score: has no place"),
+        (HEADER, ["N,EURUSD,bearish,,,,,1999999999999,,"], "line 2, exit: has no place"),
+        (HEADER, ["N,EURUSD,bearish,,,,,,swing,"], "line 2, strategy: has no place"),
+        (HEADER, ["N,EURUSD,bearish,,,,,,,7"], "line 2, magic: has no place"),
+        ("time,symbol,side,stop,risk", ["N,EURUSD,buy,1.09,low"], "line 2, risk: is only for rows whose side"),
+        (STANCES, ["N,EURUSD,bullish,,", "N,EURUSD,bullish,,"], "line 3: the same signal as in line 2; remove one"),
+        (STANCES, ["N,EURUSD,bullish,,", "N,EURUSD,neutral,,"], "line 3, side: something else is expected of EURUSD"),
+    ],
+)  # fmt: skip
+def test_a_stance_that_says_too_much_or_two_things_is_refused(
+    tmp_path: Path, header: str, rows: list[str], said: str
+) -> None:
+    told = faults(csv_of(tmp_path, *[row.replace("N", str(NOW_MS), 1) for row in rows], header=header))
+    assert any(fault.startswith(said) for fault in told), told
 
 
 @pytest.mark.parametrize("body", ["", "\n\n", HEADER])

@@ -118,6 +118,10 @@ function dot(x, y, form, size) {
   const [a, b] = [x.toFixed(1), y.toFixed(1)];
   const s = size || 3;
   if (form === "cross") return `M${x - s} ${y - s}L${x + s} ${y + s}M${x - s} ${y + s}L${x + s} ${y - s}`;
+  if (form === "down") return `M${a} ${y + s}L${x + s} ${y - s}H${x - s}Z`;
+  if (form === "diamond") return `M${a} ${y - s}L${x + s} ${b}L${a} ${y + s}L${x - s} ${b}Z`;
+  if (form === "square") return `M${x - s} ${y - s}H${x + s}V${y + s}H${x - s}Z`;
+  if (form === "dash") return `M${x - 1.6 * s} ${b}H${x + 1.6 * s}`;
   if (form === "triangle") return `M${a} ${y - s}L${x + s} ${y + s}H${x - s}Z`;
   return `M${x - s} ${b}a${s} ${s} 0 1 0 ${2 * s} 0a${s} ${s} 0 1 0 ${-2 * s} 0Z`;
 }
@@ -128,7 +132,7 @@ function legend(layers) {
     const swatch = shape("svg", { "aria-hidden": "true", viewBox: "0 0 30 12" });
     if (layer.kind === "band" || layer.kind === "bars") {
       swatch.append(shape("rect", { x: 2, y: 1, width: 26, height: 10, fill: layer.color, opacity: layer.kind === "band" ? 0.3 : 1 }));
-    } else if (layer.kind === "dots") {
+    } else if (layer.kind === "dots" || layer.kind === "marks") {
       swatch.append(shape("path", { d: dot(15, 6, layer.form, 4), ...dotStyle(layer) }));
     } else {
       swatch.append(shape("path", { d: "M0 6H30", ...lineStyle(layer) }));
@@ -142,8 +146,8 @@ function lineStyle(layer) {
 }
 
 function dotStyle(layer) {
-  return layer.form === "cross"
-    ? { fill: "none", stroke: layer.color, "stroke-width": 2 }
+  return ["cross", "dash", "ring"].includes(layer.form)
+    ? { fill: "none", stroke: layer.color, "stroke-width": layer.form === "dash" ? 3 : 2 }
     : { fill: layer.color, "fill-opacity": layer.fade || 0.75, stroke: "none" };
 }
 
@@ -244,6 +248,12 @@ function layerShapes(layer, across, down, box) {
   if (layer.kind === "dots") {
     const path = layer.xs.map((x, i) => dot(across(x), down(layer.ys[i]), layer.form, layer.size)).join("");
     return [shape("path", { class: "drawn", d: path, ...dotStyle(layer) })];
+  }
+  if (layer.kind === "marks") {
+    // Each by itself, with its words, and with room around it to be pointed at.
+    return layer.xs.map((x, i) => shape("g", {}, shape("title", {}, layer.titles[i]),
+      shape("path", { d: dot(across(x), down(layer.ys[i]), "dot", 9), fill: "transparent" }),
+      shape("path", { class: "drawn mark", d: dot(across(x), down(layer.ys[i]), layer.form, layer.size), ...dotStyle(layer) })));
   }
   if (layer.kind === "level") {
     return [shape("path", { class: "drawn guide", d: `M${box.left} ${down(layer.ys[0]).toFixed(1)}H${box.right}`, ...lineStyle(layer) })];

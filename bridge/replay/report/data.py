@@ -16,6 +16,7 @@ from bridge.replay.report.curve import curve
 from bridge.replay.report.drawdown import drawdowns
 from bridge.replay.report.figures import figures_of
 from bridge.replay.report.forecast import Realised, realised
+from bridge.replay.report.instructions import instructions_data
 from bridge.replay.report.summary import verdict
 from bridge.replay.run import DECISIONS_FILE, DecisionRow, Run, TradeRow
 
@@ -55,6 +56,7 @@ def run_data(run: Run) -> dict[str, Any]:
         "multiples": _multiples([each.r_multiple for each in run.trades if each.r_multiple is not None]),
         "forecasts": _forecasts(realised(run)),
         "moments": tight_moments(run),
+        "instructions": instructions_data(run),
     }
 
 

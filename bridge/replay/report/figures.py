@@ -30,6 +30,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     `days` are calendar days from the first tick to the last; `target` is the profit that the firm wants.
     A trade wins with a net above 0. `profit_factor` is what winners made over what losers lost. `expectancy_r` is the
     mean of the R-multiples. `bound` counts the granted decisions by the cap that bound, `refused` the others by code.
+    `instructions` are those of the rules about open positions; None where no rules were asked.
     """
 
     name: str
@@ -79,6 +80,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     bound: dict[str, int]
     refused: dict[str, int]
     forecast: Forecast
+    instructions: int | None
+    instructions_done: int | None
     ticks: int
     engine: str
     version: str
@@ -143,6 +146,8 @@ def figures_of(run: Run) -> Figures:
         bound=_counted(each.binding or "none" for each in run.decisions if each.code is None),
         refused=_counted(each.code for each in run.decisions if each.code is not None),
         forecast=forecast_of(run),
+        instructions=result.instructions,
+        instructions_done=None if result.instructions is None else sum(e.status == "done" for e in run.instructions),
         ticks=info.market.ticks,
         engine=info.engine,
         version=info.version,

@@ -139,6 +139,83 @@ function bar(share, kind) {
   return made;
 }
 
+// What an instruction is drawn as: filled forms change the position, lines do not.
+const MARKS = {
+  modify_stop: { name: "stop moved to here", form: "dash", color: "var(--gold)", size: 3 },
+  open_buy: { name: "opened long", form: "triangle", color: "var(--green)", size: 6 },
+  open_sell: { name: "opened short", form: "down", color: "var(--purple)", size: 6 },
+  close: { name: "closed", form: "cross", color: "var(--red)", size: 5 },
+  close_partial: { name: "closed in part", form: "diamond", color: "var(--red)", size: 6 },
+  cancel: { name: "order withdrawn", form: "square", color: "var(--gold)", size: 4 },
+  undone: { name: "not carried out", form: "ring", color: "var(--quiet)", size: 5 },
+};
+
+function price(value) {
+  return value === undefined ? "-" : value.toLocaleString("en-US", { maximumFractionDigits: 8 });
+}
+
+function instructionText(row) {
+  const what = `${row.kind.replaceAll("_", " ")} ${row.side}${row.lots ? ` ${number(row.lots, 2)} lots` : ""}`;
+  const stop = row.stop_loss === undefined ? "" : `, stop ${price(row.stop_loss)}`;
+  const filled = row.fill_price === undefined ? "" : ` at ${price(row.fill_price)}`;
+  return `${moment(row.done_ms || row.time_ms)}: ${what} ${row.symbol}${filled}${stop}, ${row.status}${row.note ? ` (${row.note})` : ""}. ${row.rule}: ${row.reason}`;
+}
+
+function instructionParts(run) {
+  const told = run.instructions;
+  if (!told) return nothing("No rules about open positions were asked.");
+  if (!told.rows.length) return nothing("The rules ordered nothing.");
+  const symbols = Object.keys(told.symbols);
+  const made = symbols.slice(0, SYMBOLS).map((symbol) => priceChart(symbol, told));
+  if (symbols.length > SYMBOLS) made.push(nothing(`Not drawn: ${symbols.slice(SYMBOLS).join(", ")}.`));
+  return [made, instructionsTable(told)];
+}
+
+function priceChart(symbol, told) {
+  const { t, close, low, high, marks } = told.symbols[symbol];
+  const layers = [
+    { kind: "band", name: "lowest to highest bid", color: "var(--band)", xs: t, lows: low, ys: high },
+    { kind: "line", name: "bid", color: "var(--blue)", width: 1.25, xs: t, ys: close },
+  ];
+  for (const [as, look] of Object.entries(MARKS)) {
+    const own = marks.filter((mark) => mark.as === as);
+    if (!own.length) continue;
+    layers.push({ kind: "marks", fade: 1, ...look, name: `${look.name} (${own.length})`, xs: own.map((mark) => mark.t),
+      ys: own.map((mark) => mark.y), titles: own.map((mark) => instructionText(told.rows[mark.row])) });
+  }
+  const tell = (i) => instructionText(told.rows[marks[i].row]);
+  return chart({
+    title: symbol, height: 280, layers, x: period([t, marks.map((mark) => mark.t)]), y: { label: "price" },
+    cursor: { xs: marks.map((mark) => mark.t), tell },
+  });
+}
+
+function instructionsTable(told) {
+  const rows = told.rows.map((row) => ({ row, found: instructionText(row).toLowerCase() }));
+  const head = ["time (UTC)", "what", "position", "lots", "price", "stop", "became", "rule and reason"];
+  const cells = ({ row }) => [when(row.time_ms), row.kind.replaceAll("_", " "), [`${row.side} ${row.symbol}`, row.ticket ? ` ${row.ticket}` : ""],
+    row.filled ? number(row.filled, 2) : row.lots ? number(row.lots, 2) : "-", price(row.fill_price === undefined ? row.price : row.fill_price),
+    price(row.stop_loss), row.note ? `${row.status}: ${row.note}` : row.status, [element("strong", {}, breakable(row.rule)), `: ${row.reason}`]];
+  const state = { from: 0, word: "" };
+  const shown = element("div", {});
+  const place = element("span", { role: "status" });
+  const turn = (by) => () => { state.from += by; show(); };
+  const back = element("button", { type: "button", onclick: turn(-PAGE) }, "previous");
+  const on = element("button", { type: "button", onclick: turn(PAGE) }, "next");
+  const search = element("input", { type: "search", placeholder: "symbol, rule, kind, date ...", "aria-label": "Search the instructions",
+    oninput: (event) => { state.word = event.target.value.toLowerCase().trim(); state.from = 0; show(); } });
+  function show() {
+    const found = rows.filter((each) => each.found.includes(state.word));
+    shown.replaceChildren(plainTable(head, found.slice(state.from, state.from + PAGE).map(cells), [3, 4, 5], "instructions"));
+    place.textContent = found.length ? `${state.from + 1} to ${Math.min(found.length, state.from + PAGE)} of ${found.length}` : "nothing found";
+    back.disabled = state.from === 0;
+    on.disabled = state.from + PAGE >= found.length;
+  }
+  show();
+  const older = told.left_out ? nothing(`The ${told.left_out} oldest are left out here; the run's instructions.parquet has all.`) : null;
+  return [element("div", { class: "tools" }, search, back, on, place), older, shown];
+}
+
 function lotsCharts(run) {
   const symbols = Object.keys(run.lots);
   if (!symbols.length) return nothing("No lots were given.");
@@ -397,6 +474,7 @@ function comparison() {
 
 if (RUNS.length > 1) comparison();
 section("equity", equityChart);
+if (document.getElementById("instructions")) section("instructions", instructionParts);
 section("headroom", headroomChart);
 section("drawdown", drawdownChart);
 section("breach", momentParts);

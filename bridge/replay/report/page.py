@@ -12,6 +12,12 @@ from bridge.replay.report.figures import Figures, figures_of
 from bridge.replay.report.summary import Line, headrooms, summary, verdict
 from bridge.replay.run import Run
 
+_INSTRUCTIONS = (
+    "instructions",
+    "Instructions",
+    "What the rules about open positions told the EA to do, and what became of it.",
+)
+"""Only where such rules were asked."""
 _SECTIONS = (
     ("equity", "Equity", ""),
     ("headroom", "Headroom", "How far equity stayed above each loss rule's floor."),
@@ -43,25 +49,31 @@ def html_report(first: Run, second: Run | None = None) -> str:
     )
     runs = [figures_of(run) for run in (first, second) if run is not None]
     title = "Replay: " + " against ".join(figures.name for figures in runs)
+    sections = _sections_of(runs)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="referrer" content="no-referrer">\n'
         f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
-        f"{_top(title, runs)}\n{_sections(len(runs))}\n"
+        f"{_top(title, runs, sections)}\n{_drawn(len(runs), sections)}\n"
         f'<script type="application/json" id="data">{_embedded(page_data(first, second))}</script>\n'
         f"<script>{script}</script>\n</body>\n</html>\n"
     )
 
 
-def _top(title: str, runs: list[Figures]) -> str:
+def _sections_of(runs: list[Figures]) -> list[tuple[str, str, str]]:
+    asked = any(figures.instructions is not None for figures in runs)
+    return [_SECTIONS[0], *([_INSTRUCTIONS] if asked else []), *_SECTIONS[1:]]
+
+
+def _top(title: str, runs: list[Figures], sections: list[tuple[str, str, str]]) -> str:
     verdicts = "".join(
         f'<p class="verdict {figures.outcome}">{escape(_named(place, runs))}{escape(verdict(figures))}</p>'
         for place, figures in enumerate(runs)
     )
     hint = "Point at a chart, or focus it and use the arrow keys, to read its values. Times are UTC."
-    links = "".join(f'<a href="#{name}-title">{heading}</a>' for name, heading, _ in _SECTIONS)
+    links = "".join(f'<a href="#{name}-title">{heading}</a>' for name, heading, _ in sections)
     return (
         f"<header><h1>{escape(title)}</h1>{verdicts}"
         "<noscript><p>The charts and the decisions are drawn by a script, which is off here.</p></noscript></header>\n"
@@ -115,7 +127,7 @@ def _difference(first: Line | None, second: Line | None) -> str:
     return "0" if less == 0 else f"{less:+,}" if isinstance(less, int) else f"{less:+,.2f}"
 
 
-def _sections(runs: int) -> str:
+def _drawn(runs: int, sections: list[tuple[str, str, str]]) -> str:
     pair = "pair two" if runs > 1 else "pair"
     both = '<section aria-labelledby="both"><h2 id="both">Both</h2><div id="compared"></div></section>\n'
     return (
@@ -123,7 +135,7 @@ def _sections(runs: int) -> str:
         + "\n".join(
             f'<section aria-labelledby="{name}-title"><h2 id="{name}-title">{heading}</h2>'
             f'{f"<p class=quiet>{told}</p>" if told else ""}<div id="{name}" class="{pair}"></div></section>'
-            for name, heading, told in _SECTIONS
+            for name, heading, told in sections
         )
         + "\n</main>"
     )

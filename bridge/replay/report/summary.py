@@ -112,6 +112,9 @@ def _decisions(figures: Figures) -> Iterator[Line]:
     yield Line("losses beyond the forecast shortfall", beyond, forecast.beyond_shortfall)
     beyond = f"{forecast.beyond_worst_case:,} of {forecast.losses:,}"
     yield Line("losses beyond the worst case", beyond, forecast.beyond_worst_case)
+    if figures.instructions is not None:
+        told = f"{figures.instructions:,}, of these carried out {figures.instructions_done:,}"
+        yield Line("instructions of rules", told, figures.instructions)
 
 
 def headrooms(figures: Figures) -> list[tuple[str, str, float]]:
