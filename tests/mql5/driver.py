@@ -2,7 +2,9 @@
 
 import json
 import os
+import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,6 +23,7 @@ class Driver:
         self._process = subprocess.Popen(
             [binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
         )
+        self._killed = False
 
     def __enter__(self) -> "Driver":
         return self
@@ -28,6 +31,8 @@ class Driver:
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._killed:
+            return
         _, errors = self._process.communicate(timeout=60)
         assert fault is not None or (self._process.returncode == 0 and not errors), errors
 
@@ -46,6 +51,13 @@ class Driver:
             raise AssertionError(errors)
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+    def do_killed(self, command: str, **arguments: Any) -> None:
+        """A command in the midst of which the terminal is killed."""
+        with suppress(AssertionError):
+            self.do(command, **arguments)
+        assert self._process.wait(timeout=60) == -signal.SIGKILL
+        self._killed = True
 
     def connect(self, address: str, transport: str = "zmtp", **over: Any) -> dict[str, Any]:
         """A new client, which connects when it is asked something."""

@@ -335,7 +335,8 @@ class Lint:
         return _source(kind) in self._names.classes or _source(kind).startswith("Mql")
 
     def _pointer(self, kind: Node, declarator: Node) -> None:
-        pointers = [each for each in _walk(declarator) if each.type == "pointer_declarator"]
+        # Parameters are looked at by themselves.
+        pointers = [each for each in _walk(declarator, "parameter_list") if each.type == "pointer_declarator"]
         if pointers and _source(kind) not in self._names.classes - self._names.structs:
             self._note(kind, "pointers are for objects of classes only")
         if len(pointers) > 1:
@@ -452,10 +453,12 @@ class Lint:
             self._note(node, f"new {_source(kind)}: new is for objects of classes only")
 
 
-def _walk(node: Node) -> Iterator[Node]:
+def _walk(node: Node, without: str = "") -> Iterator[Node]:
+    """The node and all that is in it, but what lies in nodes of the type `without`."""
     yield node
     for child in node.children:
-        yield from _walk(child)
+        if child.type != without:
+            yield from _walk(child, without)
 
 
 def _is_in_function(declaration: Node) -> bool:

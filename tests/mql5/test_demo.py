@@ -16,7 +16,9 @@ from tests.bridge.sockets import Running, serving
 from tests.builders import LOGIN, NOW_MS
 from tests.mql5.conftest import Program
 from tests.mql5.driver import Driver
+from tests.mql5.peers import playing
 from tests.mql5.test_feed import QUESTION
+from tests.mql5.test_instructions import Desk, opening, todo
 
 HOUR_MS = 3_600_000
 HOURS = 120
@@ -106,6 +108,7 @@ def test_without_a_daemon_the_demo_does_not_trade(terminal: Driver) -> None:
         ({"reward": -1.0}, "Target over stop", "is -1.00. It must be above 0"),
         ({"bars": "H1,H2"}, "Bars to feed", "is 'H1,H2'. It must be some of M1,"),
         ({"bars": "H1,"}, "Bars to feed", "is 'H1,'. It must be some of M1,"),
+        ({"manage_s": 0}, "Ask for instructions every so many seconds", "is 0. It must be 1 to 3600"),
         ({"user": "u" * 256}, "User", "is 256 bytes long. It must be 255 bytes at most"),
         ({"password": "p" * 300}, "Password", "is 300 bytes long. It must be 255 bytes at most"),
     ],
@@ -227,6 +230,31 @@ def test_the_demo_on_a_netting_account(terminal: Driver, bare: Rig, daemon: Runn
     fills = [(fill.ticket, fill.lots) for reservation in known for fill in reservation.fills]
     assert len(opened) >= 2
     assert fills == opened, "each fill with the lots of its own order"
+
+
+# What is open -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("manage", [{}, {"manage_s": 10}])
+def test_the_demo_carries_out_instructions_for_its_own_only_if_told_to(
+    terminal: Driver, manage: dict[str, int]
+) -> None:
+    desk = Desk()
+    desk.give(todo("close", 555, lots=0.1, magic=9, side="buy"), opening(magic=7001))
+    with playing(desk.play) as peer:
+        hand = {"opens": True, "ticket": 555, "order": 555, "deal": 556, "lots": 0.1, "price": 1.1, "symbol": "EURUSD"}
+        terminal.do("mirror", **hand, side=0, magic=9, time_msc=NOW_MS, sl=0.5, tp=0.0)
+        assert terminal.do("init", address=peer.address, follows=True, **manage)["result"] == 0
+        seen = terminal.do("timer")
+        seen["printed"] += terminal.do("timer")["printed"]
+        terminal.do("deinit")
+    if not manage:
+        assert (desk.asked, seen["sent"]) == ([], 0)
+        return
+    assert desk.asked[0]["symbols"] == ["EURUSD"]
+    assert "its magic number is 9" in seen["printed"]
+    assert (seen["sent"], seen["positions"]) == (1, 2)
+    assert [each["status"] for each in desk.told] == ["failed", "done"]
 
 
 # One account, many programs -----------------------------------------------------------------------------------------

@@ -87,6 +87,10 @@ def test_a_long_history_comes_in_pieces(feeder: Driver, bare: Rig) -> None:
     days = terminal.bars("EURUSD", "D1")
     assert days is not None
     assert len(days) > 60
+    assert hours.tick_volume is not None
+    assert set(hours.tick_volume.tolist()) == {1}, "one quote an hour"
+    assert days.tick_volume is not None
+    assert set(days.tick_volume[1:-1].tolist()) == {24}
 
 
 def test_only_what_has_changed_is_told_again(feeder: Driver, bare: Rig) -> None:

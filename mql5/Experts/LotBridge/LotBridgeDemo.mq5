@@ -21,13 +21,16 @@ input int             InpAtrBars    = 14;                     // Bars of the ATR
 input double          InpStopAtrs   = 2.5;                    // Stop, ATRs
 input double          InpReward     = 2.0;                    // Target over stop
 input int             InpDeviation  = 20;                     // Deviation of a market order, points
+input bool            InpManage     = false;                  // Carry out the daemon's instructions
+input int             InpManageSec  = 10;                     // Ask for instructions every so many seconds
 input double          InpTesterRisk = 0.0;                    // Strategy tester: LOCAL risk, percent (0: none)
 
 LbDemo *demo;
 
 int OnInit() {
    if(!LbInputBetween("Deadline of a question, ms", InpDeadlineMs, 50, 10000)
-      || !LbInputBetween("Deviation of a market order, points", InpDeviation, 0, INT_MAX))
+      || !LbInputBetween("Deviation of a market order, points", InpDeviation, 0, INT_MAX)
+      || !LbInputBetween("Ask for instructions every so many seconds", InpManageSec, 1, 3600))
       return INIT_PARAMETERS_INCORRECT;
    demo = new LbDemo(_Symbol, InpMagic, InpFeed,
                      new LbConnection(InpAddress, InpUser, InpPassword, (uint)InpDeadlineMs),
@@ -35,6 +38,8 @@ int OnInit() {
                      new LbFallbackSizer(InpTesterRisk), (uint)InpDeadlineMs, (uint)InpDeviation);
    if(!demo.Start(InpBars))
       return INIT_PARAMETERS_INCORRECT;
+   if(InpManage)
+      demo.Manage((uint)InpManageSec);
    EventSetTimer(1);
    return INIT_SUCCEEDED;
 }

@@ -118,6 +118,8 @@ public:
    }
    uint DeadlineMs() const { return m_deadline_ms; }
 
+   // Below 0: left out of the requests.
+   long   Account() const { return m_account; }
    // 18 characters that tell this run from all others.
    string Session() { return m_ids.Prefix(); }
    // How often a body was sent, repetitions included.

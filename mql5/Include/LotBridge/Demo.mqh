@@ -1,5 +1,5 @@
 // The demo EA without its events: looks for a cross, asks the daemon for lots, trades them, and reports what became
-// of them.
+// of them; and, if it is told to, carries out what the daemon orders for them later.
 #ifndef LOTBRIDGE_DEMO_MQH
 #define LOTBRIDGE_DEMO_MQH
 #property strict
@@ -7,6 +7,7 @@
 #include <LotBridge/DemoSignal.mqh>
 #include <LotBridge/Executor.mqh>
 #include <LotBridge/FallbackSizer.mqh>
+#include <LotBridge/Instructions.mqh>
 #include <LotBridge/Snapshot.mqh>
 
 // A signal is traded this long after it came, or not at all.
@@ -23,6 +24,9 @@ private:
    LbExecutor      *m_executor;
    LbDemoSignal    *m_signal;
    LbFallbackSizer *m_fallback;
+   uint             m_deviation;
+   // NULL: what is open is left alone.
+   LbInstructions  *m_manager;
    // Until when the last signal may be traded.
    ulong            m_until;
 
@@ -126,19 +130,30 @@ public:
    LbDemo(const string symbol, const long magic, const bool feeding, LbConnection *connection, LbDemoSignal *idea,
           LbFallbackSizer *fallback, const uint deadline_ms, const uint deviation)
       : m_symbol(symbol), m_magic(magic), m_feeding(feeding), m_line(connection), m_signal(idea),
-        m_fallback(fallback), m_until(0) {
+        m_fallback(fallback), m_deviation(deviation), m_manager(NULL), m_until(0) {
       m_feed = new LbSnapshot(m_line.Client(), deadline_ms);
       m_guard = new LbGuard();
       m_executor = new LbExecutor(m_line.Client(), m_guard, magic, deviation);
    }
 
    ~LbDemo() {
+      if(IsManaging())
+         delete m_manager;
       delete m_executor;
       delete m_guard;
       delete m_feed;
       delete m_fallback;
       delete m_signal;
       delete m_line;
+   }
+
+   bool IsManaging() const { return CheckPointer(m_manager) != POINTER_INVALID; }
+
+   // Carry out what the daemon orders for this chart's positions. It is asked for that every so many seconds.
+   void Manage(const uint every_s) {
+      m_manager = new LbInstructions(m_line.Client(), m_deviation, every_s);
+      m_manager.AddSymbol(m_symbol);
+      m_manager.OnlyMagic(m_magic);
    }
 
    // False where the inputs make no sense; what is wrong is printed.
@@ -168,11 +183,15 @@ public:
    void OnTimer() {
       Feed();
       m_executor.OnTimer();
+      if(IsManaging())
+         m_manager.OnTimer();
    }
 
    void OnTransaction(const MqlTradeTransaction &transaction) {
       m_feed.OnTransaction(transaction);
       m_executor.OnTransaction(transaction);
+      if(IsManaging())
+         m_manager.OnTransaction(transaction);
    }
 };
 

@@ -2,23 +2,20 @@
 #ifndef LOTBRIDGE_EXECUTOR_MQH
 #define LOTBRIDGE_EXECUTOR_MQH
 #property strict
-#include <LotBridge/Guard.mqh>
+#include <LotBridge/OrderSender.mqh>
 #include <LotBridge/OrderWatch.mqh>
-#include <LotBridge/Retcode.mqh>
-
-// After the first attempt.
-#define LB_RETRIES 2
+#include <LotBridge/Tried.mqh>
 
 class LbExecutor {
 private:
-   LbGuard     *m_guard;
-   LbOutbox     m_outbox;
-   LbOrderWatch m_watch;
-   long         m_magic;
-   uint         m_deviation;
-   string       m_fault;
-   // Reservations that were tried already: an answer is traded once, whatever became of it.
-   string       m_tried[];
+   LbGuard      *m_guard;
+   LbOutbox      m_outbox;
+   LbOrderWatch  m_watch;
+   LbOrderSender m_sender;
+   long          m_magic;
+   string        m_fault;
+   // Reservations: an answer is traded once, whatever became of it.
+   LbTried       m_tried;
 
    bool Fail(const string why) {
       m_fault = why;
@@ -32,75 +29,16 @@ private:
       return Fail(why);
    }
 
-   void Prepare(MqlTradeRequest &order, const string symbol, const bool buy, const double lots) const {
-      ZeroMemory(order);
-      order.action = TRADE_ACTION_DEAL;
-      order.symbol = symbol;
-      order.volume = lots;
-      order.type = buy ? ORDER_TYPE_BUY : ORDER_TYPE_SELL;
-      order.type_filling = LbFilling(symbol);
-      order.deviation = m_deviation;
-      order.magic = (ulong)m_magic;
-   }
-
-   // The outcome.
-   ENUM_LB_OUTCOME Send(MqlTradeRequest &order, MqlTradeResult &result) const {
-      ZeroMemory(result);
-      ResetLastError();
-      if(!OrderSend(order, result) && result.retcode == 0)
-         Print("LotBridge: OrderSend failed with error ", GetLastError());
-      return LbOutcomeOf(result);
-   }
-
-   // The same at the price of the moment.
-   ENUM_LB_OUTCOME SendNow(MqlTradeRequest &order, MqlTradeResult &result) const {
-      MqlTick tick;
-      ZeroMemory(result);
-      if(!SymbolInfoTick(order.symbol, tick))
-         return LB_OUTCOME_AGAIN;
-      order.price = order.type == ORDER_TYPE_BUY ? tick.ask : tick.bid;
-      return Send(order, result);
-   }
-
-   bool IsUntried(const string reservation) {
-      int count = ArraySize(m_tried);
-      for(int i = count - 1; i >= 0; i--)
-         if(m_tried[i] == reservation)
-            return false;
-      if(count >= 256) {
-         for(int i = 128; i < count; i++)
-            m_tried[i - 128] = m_tried[i];
-         count -= 128;
-      }
-      ArrayResize(m_tried, count + 1, 256);
-      m_tried[count] = reservation;
-      return true;
-   }
-
    // What the daemon was asked for is what will be sent: it knows orders and positions by their magic number, and a
    // request without one is of magic number 0.
    bool IsOwn(const LbSizeRequest &request) const {
       return (request.magic.Given() ? (long)request.magic.Value() : 0) == m_magic;
    }
 
-   // Everything about the order of an answer, at the price that the guard has just seen.
-   void PrepareAnswer(MqlTradeRequest &order, const LbSizeAnswer &answer, const string symbol, const bool buy,
-                      const double lots) const {
-      Prepare(order, symbol, buy, lots);
-      order.price = m_guard.Price();
-      // In instant and request execution no fill is worse than the guard allows. In market execution the broker fills
-      // at its own price, whatever is said here.
-      if(order.deviation > m_guard.RoomPoints())
-         order.deviation = m_guard.RoomPoints();
-      order.sl = LbOnTick(symbol, answer.stop_loss, buy);
-      order.tp = LbOnTick(symbol, answer.take_profit, !buy);
-      order.comment = LB_COMMENT + answer.reservation;
-   }
-
 public:
    // Guard and client stay the caller's.
    LbExecutor(LbClient *client, LbGuard *guard, const long magic, const uint deviation)
-      : m_guard(guard), m_outbox(client), m_magic(magic), m_deviation(deviation), m_fault("") {}
+      : m_guard(guard), m_outbox(client), m_sender(deviation), m_magic(magic), m_fault("") {}
 
    string Fault() const { return m_fault; }
    // Reports that the daemon has not heard yet, and orders that are still watched.
@@ -114,7 +52,7 @@ public:
       m_fault = "";
       if(answer.reservation == "")
          return Fail("there is nothing to trade");
-      if(!IsUntried(answer.reservation))
+      if(!m_tried.Add(answer.reservation))
          return Fail("this answer was traded already; ask again");
       if(!IsOwn(request))
          return FailAndRelease(answer.reservation, "no order: the request's magic number is not this program's");
@@ -122,13 +60,15 @@ public:
          double lots = m_guard.Lots(request, answer, symbol);
          if(lots <= 0)
             return FailAndRelease(answer.reservation, "no order: " + m_guard.Fault());
-         PrepareAnswer(order, answer, symbol, request.side == "buy", lots);
-         outcome = Send(order, result);
+         m_sender.PrepareEntry(order, m_guard, answer, symbol, request.side == "buy", lots, m_magic,
+                               LB_COMMENT + answer.reservation);
+         outcome = m_sender.Send(order, result);
       }
       if(outcome == LB_OUTCOME_AGAIN || outcome == LB_OUTCOME_REFUSED)
          return FailAndRelease(answer.reservation, "the order was refused: " + IntegerToString((long)result.retcode)
                                + " " + result.comment);
-      m_watch.Add(GetPointer(m_outbox), answer.reservation, result.order, order, m_guard.QuotedMs());
+      m_watch.Add(new LbReservedOrder(GetPointer(m_outbox), answer.reservation, result.order, order,
+                                      m_guard.QuotedMs()), result.order);
       m_outbox.Flush();
       // If it was done after all, the watch finds it. The daemon does, too, and lets the reservation lapse otherwise.
       if(outcome == LB_OUTCOME_UNKNOWN)
@@ -143,11 +83,11 @@ public:
       MqlTradeResult result;
       if(MQLInfoInteger(MQL_TESTER) == 0 || lots <= 0)
          return Fail("local sizes are for the strategy tester");
-      Prepare(order, symbol, buy, lots);
+      m_sender.Prepare(order, symbol, buy, lots, m_magic);
       order.sl = stop;
       order.tp = target;
       order.comment = comment;
-      return SendNow(order, result) == LB_OUTCOME_FILLED;
+      return m_sender.SendNow(order, result) == LB_OUTCOME_FILLED;
    }
 
    // Close a position at the market.
@@ -157,11 +97,11 @@ public:
       if(!PositionSelectByTicket(ticket))
          return true;
       bool buy = PositionGetInteger(POSITION_TYPE) == (long)POSITION_TYPE_BUY;
-      Prepare(order, PositionGetString(POSITION_SYMBOL), !buy, PositionGetDouble(POSITION_VOLUME));
+      m_sender.Prepare(order, PositionGetString(POSITION_SYMBOL), !buy, PositionGetDouble(POSITION_VOLUME), m_magic);
       order.position = ticket;
       order.comment = "lotbridge close";
       for(int attempt = 0; attempt <= LB_RETRIES; attempt++) {
-         ENUM_LB_OUTCOME outcome = SendNow(order, result);
+         ENUM_LB_OUTCOME outcome = m_sender.SendNow(order, result);
          m_watch.Know(result.order);
          if(outcome == LB_OUTCOME_FILLED || outcome == LB_OUTCOME_PLACED)
             return true;

@@ -17,12 +17,8 @@ private:
    // Of the last look that gave lots.
    double        m_price;
    uint          m_room;
+   // Of the last look at a quote.
    long          m_quoted_ms;
-
-   bool Fail(const string why) {
-      m_fault = why;
-      return false;
-   }
 
    // The answer belongs to this question, and this question to this chart and to the account that is logged in.
    bool Belongs(const LbSizeRequest &request, const LbSizeAnswer &answer, const string symbol) {
@@ -30,51 +26,14 @@ private:
          return Fail("there is no answer with lots");
       if(request.id == "" || request.id != answer.id)
          return Fail("the answer is another question's");
-      long login = AccountInfoInteger(ACCOUNT_LOGIN);
-      if(request.account >= 0 && request.account != login)
-         return Fail("the answer is for account " + IntegerToString(request.account) + ", and the terminal shows "
-                     + IntegerToString(login) + " now");
+      if(!IsLogin(request.account))
+         return false;
       if(request.symbol != symbol)
          return Fail("the answer is for " + request.symbol + ", not for " + symbol);
       if(request.side != "buy" && request.side != "sell")
          return Fail("there is no side");
       if(request.order != "market")
          return Fail("the answer is for a " + request.order + " order, and only market orders are sent");
-      return true;
-   }
-
-   bool IsInTime(const LbSizeAnswer &answer) {
-      if(!m_clock.IsKnown())
-         return Fail("the daemon's clock is not known");
-      if(answer.expires_ms <= 0 || m_clock.NowMs() >= answer.expires_ms)
-         return Fail("the answer has expired");
-      return true;
-   }
-
-   bool IsTradable(const string symbol, const bool buy) {
-      long mode = SymbolInfoInteger(symbol, SYMBOL_TRADE_MODE);
-      if(mode == (long)SYMBOL_TRADE_MODE_FULL)
-         return true;
-      if(buy && mode == (long)SYMBOL_TRADE_MODE_LONGONLY)
-         return true;
-      if(!buy && mode == (long)SYMBOL_TRADE_MODE_SHORTONLY)
-         return true;
-      return Fail("the broker opens no positions on this side of " + symbol);
-   }
-
-   bool IsVolume(const string symbol, const bool buy, const double lots) {
-      double least = SymbolInfoDouble(symbol, SYMBOL_VOLUME_MIN);
-      double most = SymbolInfoDouble(symbol, SYMBOL_VOLUME_MAX);
-      double limit = SymbolInfoDouble(symbol, SYMBOL_VOLUME_LIMIT);
-      if(!MathIsValidNumber(lots) || !LbOnLattice(lots, SymbolInfoDouble(symbol, SYMBOL_VOLUME_STEP)))
-         return Fail("the lots are no whole number of volume steps");
-      // A hair's breadth, as the limits are doubles, too.
-      if(least <= 0 || lots < least * 0.999999999)
-         return Fail("the lots are below the smallest volume");
-      if(lots > most * 1.000000001)
-         return Fail("the lots are above the largest volume");
-      if(limit > 0 && LbSideVolume(symbol, buy) + lots > limit * 1.000000001)
-         return Fail("the broker's volume limit for this side would be exceeded");
       return true;
    }
 
@@ -109,23 +68,6 @@ private:
       return true;
    }
 
-   // Stop and target on their sides of the price that closes the position, and no nearer than the broker allows.
-   bool AreStops(const string symbol, const bool buy, const MqlTick &tick, const LbSizeAnswer &answer) {
-      double point = SymbolInfoDouble(symbol, SYMBOL_POINT);
-      double least = MathMax(1.0, (double)SymbolInfoInteger(symbol, SYMBOL_TRADE_STOPS_LEVEL));
-      double price = buy ? tick.bid : tick.ask;
-      double way = buy ? 1.0 : -1.0;
-      double stop = LbOnTick(symbol, answer.stop_loss, buy);
-      double target = LbOnTick(symbol, answer.take_profit, !buy);
-      if(answer.stop_loss <= 0 || point <= 0)
-         return Fail("there is no stop");
-      if(MathRound(way * (price - stop) / point) < least)
-         return Fail("the stop is past the price, or nearer than the broker allows");
-      if(answer.take_profit > 0 && MathRound(way * (target - price) / point) < least)
-         return Fail("the target is past the price, or nearer than the broker allows");
-      return true;
-   }
-
    // The lots are right for the distance from the entry that was sized to the stop. A better price is fine.
    bool IsNear(const string symbol, const bool buy, const MqlTick &tick, const LbSizeAnswer &answer) {
       double point = SymbolInfoDouble(symbol, SYMBOL_POINT);
@@ -141,17 +83,29 @@ private:
                      + IntegerToString(drift) + " points, " + IntegerToString(allowed) + " are allowed");
       m_price = price;
       m_room = (uint)(allowed - drift);
-      m_quoted_ms = tick.time_msc;
       return true;
    }
 
-   bool IsMargin(const string symbol, const bool buy, const double lots, const double price) {
-      double margin = 0;
-      if(!OrderCalcMargin(buy ? ORDER_TYPE_BUY : ORDER_TYPE_SELL, symbol, lots, price, margin)
-         || !MathIsValidNumber(margin))
-         return Fail("the terminal cannot tell the margin");
-      if(margin > AccountInfoDouble(ACCOUNT_MARGIN_FREE))
-         return Fail("the free margin is too small");
+protected:
+   bool Fail(const string why) {
+      m_fault = why;
+      return false;
+   }
+
+   // An account below 0 is whichever is logged in.
+   bool IsLogin(const long account) {
+      long login = AccountInfoInteger(ACCOUNT_LOGIN);
+      if(account >= 0 && account != login)
+         return Fail("the answer is for account " + IntegerToString(account) + ", and the terminal shows "
+                     + IntegerToString(login) + " now");
+      return true;
+   }
+
+   bool IsInTime(const long expires_ms) {
+      if(!m_clock.IsKnown())
+         return Fail("the daemon's clock is not known");
+      if(expires_ms <= 0 || m_clock.NowMs() >= expires_ms)
+         return Fail("the answer has expired");
       return true;
    }
 
@@ -162,6 +116,73 @@ private:
          return Fail("the terminal's Algo Trading button is off");
       if(MQLInfoInteger(MQL_TRADE_ALLOWED) == 0)
          return Fail("this program may not trade: see 'Allow Algo Trading' in its properties");
+      if(AccountInfoInteger(ACCOUNT_TRADE_ALLOWED) == 0 || AccountInfoInteger(ACCOUNT_TRADE_EXPERT) == 0)
+         return Fail("the broker lets no program trade on this account");
+      return true;
+   }
+
+   bool IsTradable(const string symbol, const bool buy) {
+      long mode = SymbolInfoInteger(symbol, SYMBOL_TRADE_MODE);
+      if(mode == (long)SYMBOL_TRADE_MODE_FULL)
+         return true;
+      if(buy && mode == (long)SYMBOL_TRADE_MODE_LONGONLY)
+         return true;
+      if(!buy && mode == (long)SYMBOL_TRADE_MODE_SHORTONLY)
+         return true;
+      return Fail("the broker opens no positions on this side of " + symbol);
+   }
+
+   bool IsVolume(const string symbol, const bool buy, const double lots) {
+      double least = SymbolInfoDouble(symbol, SYMBOL_VOLUME_MIN);
+      double most = SymbolInfoDouble(symbol, SYMBOL_VOLUME_MAX);
+      double limit = SymbolInfoDouble(symbol, SYMBOL_VOLUME_LIMIT);
+      if(!MathIsValidNumber(lots) || !LbOnLattice(lots, SymbolInfoDouble(symbol, SYMBOL_VOLUME_STEP)))
+         return Fail("the lots are no whole number of volume steps");
+      // A hair's breadth, as the limits are doubles, too.
+      if(least <= 0 || lots < least * 0.999999999)
+         return Fail("the lots are below the smallest volume");
+      if(lots > most * 1.000000001)
+         return Fail("the lots are above the largest volume");
+      if(limit > 0 && LbSideVolume(symbol, buy) + lots > limit * 1.000000001)
+         return Fail("the broker's volume limit for this side would be exceeded");
+      return true;
+   }
+
+   bool IsQuoted(const string symbol, MqlTick &tick) {
+      ZeroMemory(tick);
+      if(!SymbolInfoTick(symbol, tick) || tick.bid <= 0 || tick.ask < tick.bid)
+         return Fail("there is no quote");
+      if(SymbolInfoDouble(symbol, SYMBOL_POINT) <= 0)
+         return Fail("the symbol has no point");
+      m_quoted_ms = tick.time_msc;
+      return true;
+   }
+
+   // Stop and target on their sides of the price that closes the position, and no nearer than the broker allows.
+   bool AreStops(const string symbol, const bool buy, const MqlTick &tick, const double stop_loss,
+                 const double take_profit) {
+      double point = SymbolInfoDouble(symbol, SYMBOL_POINT);
+      double least = MathMax(1.0, (double)SymbolInfoInteger(symbol, SYMBOL_TRADE_STOPS_LEVEL));
+      double price = buy ? tick.bid : tick.ask;
+      double way = buy ? 1.0 : -1.0;
+      double stop = LbOnTick(symbol, stop_loss, buy);
+      double target = LbOnTick(symbol, take_profit, !buy);
+      if(stop_loss <= 0)
+         return Fail("there is no stop");
+      if(MathRound(way * (price - stop) / point) < least)
+         return Fail("the stop is past the price, or nearer than the broker allows");
+      if(take_profit > 0 && MathRound(way * (target - price) / point) < least)
+         return Fail("the target is past the price, or nearer than the broker allows");
+      return true;
+   }
+
+   bool IsMargin(const string symbol, const bool buy, const double lots, const double price) {
+      double margin = 0;
+      if(!OrderCalcMargin(buy ? ORDER_TYPE_BUY : ORDER_TYPE_SELL, symbol, lots, price, margin)
+         || !MathIsValidNumber(margin))
+         return Fail("the terminal cannot tell the margin");
+      if(margin > AccountInfoDouble(ACCOUNT_MARGIN_FREE))
+         return Fail("the free margin is too small");
       return true;
    }
 
@@ -181,16 +202,14 @@ public:
    // The answer's lots, or 0.
    double Lots(const LbSizeRequest &request, const LbSizeAnswer &answer, const string symbol) {
       MqlTick tick;
-      ZeroMemory(tick);
       m_fault = "";
       bool buy = request.side == "buy";
-      bool good = Belongs(request, answer, symbol) && IsInTime(answer) && MayTrade() && IsTradable(symbol, buy)
-                  && IsVolume(symbol, buy, answer.lots) && IsAsAsked(request, answer, symbol);
-      if(good && (!SymbolInfoTick(symbol, tick) || tick.bid <= 0 || tick.ask < tick.bid))
-         good = Fail("there is no quote");
-      good = good && AreStops(symbol, buy, tick, answer) && IsNear(symbol, buy, tick, answer)
-             && IsRisk(request, answer, symbol, buy, tick)
-             && IsMargin(symbol, buy, answer.lots, buy ? tick.ask : tick.bid);
+      bool good = Belongs(request, answer, symbol) && IsInTime(answer.expires_ms) && MayTrade()
+                  && IsTradable(symbol, buy) && IsVolume(symbol, buy, answer.lots)
+                  && IsAsAsked(request, answer, symbol) && IsQuoted(symbol, tick)
+                  && AreStops(symbol, buy, tick, answer.stop_loss, answer.take_profit)
+                  && IsNear(symbol, buy, tick, answer) && IsRisk(request, answer, symbol, buy, tick)
+                  && IsMargin(symbol, buy, answer.lots, buy ? tick.ask : tick.bid);
       return good ? answer.lots : 0;
    }
 };

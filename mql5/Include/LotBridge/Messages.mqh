@@ -2,6 +2,7 @@
 #ifndef LOTBRIDGE_MESSAGES_MQH
 #define LOTBRIDGE_MESSAGES_MQH
 #property strict
+#include <LotBridge/InstructionMessages.mqh>
 #include <LotBridge/ReservationMessages.mqh>
 #include <LotBridge/SizeMessages.mqh>
 #include <LotBridge/StatusMessages.mqh>

@@ -24,7 +24,8 @@ struct LbFilled {
 // An order of which no ticket is known.
 struct LbSought {
    string symbol;
-   bool   buy;
+   // ORDER_TYPE_...
+   long   type;
    double lots;
    long   magic;
    string comment;
@@ -84,9 +85,8 @@ bool LbMayBeComment(const string found, const string wanted) {
 bool LbIsSought(const LbSought &sought, const string symbol, const long magic, const long type, const double lots,
                 const long made_ms, const string comment) {
    return symbol == sought.symbol && magic == sought.magic
-          && type == (sought.buy ? (long)ORDER_TYPE_BUY : (long)ORDER_TYPE_SELL)
-          && MathAbs(lots - sought.lots) < LB_LOTS_HAIR && made_ms >= sought.since_ms - LB_MADE_EARLY_MS
-          && LbMayBeComment(comment, sought.comment);
+          && type == sought.type && MathAbs(lots - sought.lots) < LB_LOTS_HAIR
+          && made_ms >= sought.since_ms - LB_MADE_EARLY_MS && LbMayBeComment(comment, sought.comment);
 }
 
 // The order that must be the sought one, by its comment or else by everything else; 0 where there is none. `known`

@@ -8,9 +8,9 @@
 
 class LbOrderWatch {
 private:
-   LbWatchedOrder *m_under_way[];
+   LbWatched  *m_under_way[];
    // Every order whose purpose is known: a search must not take it for another's.
-   LbTicketSet     m_known;
+   LbTicketSet m_known;
 
    void Drop(const int at) {
       int last = ArraySize(m_under_way) - 1;
@@ -28,9 +28,8 @@ public:
 
    int Count() const { return ArraySize(m_under_way); }
 
-   // Watch an order that was sent; 0 is an order whose ticket the result did not name. The outbox stays the caller's.
-   void Add(LbOutbox *outbox, const string reservation, const ulong order, const MqlTradeRequest &sent,
-            const long since_ms) {
+   // Watch what was sent; it becomes this object's own. Its order's ticket is 0 where the result did not name it.
+   void Add(LbWatched *watched, const ulong order) {
       if(ArraySize(m_under_way) >= LB_WATCHED_MOST) {
          Print("LotBridge: too many orders are under way; the oldest is left to the daemon");
          Drop(0);
@@ -38,7 +37,7 @@ public:
       m_known.Add(order);
       int count = ArraySize(m_under_way);
       ArrayResize(m_under_way, count + 1, 8);
-      m_under_way[count] = new LbWatchedOrder(outbox, reservation, order, sent, since_ms);
+      m_under_way[count] = watched;
       Poll();
    }
 

@@ -1,88 +1,67 @@
-// Fills and releases that the daemon must hear of. What gets no answer is said again: both may be repeated.
+// Reports that the daemon must hear of. What gets no answer is said again, under the same id.
 #ifndef LOTBRIDGE_OUTBOX_MQH
 #define LOTBRIDGE_OUTBOX_MQH
 #property strict
-#include <LotBridge/Client.mqh>
+#include <LotBridge/Letters.mqh>
 
 #define LB_OUTBOX_MOST 200
 // How often a report may be met with an answer that is of no use before the others have their turn.
 #define LB_OUTBOX_TRIES 10
 
-// A release has no ticket.
-struct LbReport {
-   string reservation;
-   string reason;
-   long   ticket;
-   double lots;
-   double price;
-   int    tries;
-};
-
 class LbOutbox {
 private:
    LbClient *m_client;
-   LbReport  m_reports[];
+   LbLetter *m_letters[];
 
    // Whether there is no use in saying it again: it is done, refused, or was met with nonsense too often.
-   bool Say(const int at) {
-      LbReservationAnswer answer;
-      bool done = false;
-      if(m_reports[at].ticket != 0)
-         done = m_client.ConfirmFill(m_reports[at].reservation, m_reports[at].ticket, m_reports[at].lots,
-                                     m_reports[at].price, answer);
-      else
-         done = m_client.Release(m_reports[at].reservation, m_reports[at].reason, answer);
-      if(done)
+   bool Say(LbLetter *letter) {
+      if(letter.Say(m_client))
          return true;
       // Silence and a busy daemon pass.
-      if(answer.code == "overloaded" || (answer.code == "no_answer" && !m_client.Garbled()))
+      string code = letter.Code();
+      if(code == "overloaded" || (code == "no_answer" && !m_client.Garbled()))
          return false;
-      bool again = answer.code == "internal" || answer.code == "bad_reply" || answer.code == "no_answer";
-      if(again && ++m_reports[at].tries < LB_OUTBOX_TRIES)
+      bool again = code == "internal" || code == "bad_reply" || code == "no_answer";
+      if(again && ++letter.tries < LB_OUTBOX_TRIES)
          return false;
-      Print("LotBridge: the daemon does not take a report on ", m_reports[at].reservation, ": ", answer.message);
+      Print("LotBridge: the daemon does not take a report on ", letter.About(), ": ", letter.Message());
       return true;
    }
 
-   void Drop(const int at) {
-      int last = ArraySize(m_reports) - 1;
-      for(int i = at; i < last; i++) {
-         m_reports[i].reservation = m_reports[i + 1].reservation;
-         m_reports[i].reason = m_reports[i + 1].reason;
-         m_reports[i].ticket = m_reports[i + 1].ticket;
-         m_reports[i].lots = m_reports[i + 1].lots;
-         m_reports[i].price = m_reports[i + 1].price;
-         m_reports[i].tries = m_reports[i + 1].tries;
-      }
-      ArrayResize(m_reports, last);
-   }
-
-   void Add(const string reservation, const string reason, const long ticket, const double lots, const double price) {
-      // The daemon finds old ones by itself, by positions and expiry.
-      if(ArraySize(m_reports) >= LB_OUTBOX_MOST)
-         Drop(0);
-      int count = ArraySize(m_reports);
-      ArrayResize(m_reports, count + 1, 16);
-      m_reports[count].reservation = reservation;
-      m_reports[count].reason = reason;
-      m_reports[count].ticket = ticket;
-      m_reports[count].lots = lots;
-      m_reports[count].price = price;
-      m_reports[count].tries = 0;
+   void Drop() {
+      int last = ArraySize(m_letters) - 1;
+      delete m_letters[0];
+      for(int i = 0; i < last; i++)
+         m_letters[i] = m_letters[i + 1];
+      ArrayResize(m_letters, last);
    }
 
 public:
    LbOutbox(LbClient *client) : m_client(client) {}
 
-   int Waiting() const { return ArraySize(m_reports); }
+   ~LbOutbox() {
+      while(ArraySize(m_letters) > 0)
+         Drop();
+   }
 
-   // What is added waits for the next Flush.
+   int Waiting() const { return ArraySize(m_letters); }
+
+   // What is added becomes the outbox's own, and waits for the next Flush.
+   void Add(LbLetter *letter) {
+      // The daemon finds old ones by itself, by positions and expiry.
+      if(ArraySize(m_letters) >= LB_OUTBOX_MOST)
+         Drop();
+      int count = ArraySize(m_letters);
+      ArrayResize(m_letters, count + 1, 16);
+      m_letters[count] = letter;
+   }
+
    void Fill(const string reservation, const long ticket, const double lots, const double price) {
-      Add(reservation, "", ticket, lots, price);
+      Add(new LbFillLetter(reservation, ticket, lots, price));
    }
 
    void Release(const string reservation, const string reason) {
-      Add(reservation, reason, 0, 0, 0);
+      Add(new LbReleaseLetter(reservation, reason));
    }
 
    // Say what waits, in order, once each; stop at the first that is to be said again. Call it every second. All of it
@@ -91,11 +70,11 @@ public:
       uint whole = m_client.DeadlineMs();
       ulong deadline = LbDeadline(whole);
       bool going = true;
-      while(going && ArraySize(m_reports) > 0 && LbLeft(deadline) > 0) {
+      while(going && ArraySize(m_letters) > 0 && LbLeft(deadline) > 0) {
          m_client.DeadlineMs(LbLeft(deadline));
-         going = Say(0);
+         going = Say(m_letters[0]);
          if(going)
-            Drop(0);
+            Drop();
       }
       m_client.DeadlineMs(whole);
    }

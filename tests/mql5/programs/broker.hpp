@@ -1,5 +1,7 @@
-// A small broker, hedging or netting, behind the shim's tables: fills market orders, keeps money, closes at stops and targets.
+// A small broker, hedging or netting, behind the shim's tables: fills market orders, keeps pending ones and money, closes
+// at stops and targets.
 #pragma once
+#include <csignal>
 #include <deque>
 #include <set>
 #include "mql5.hpp"
@@ -25,6 +27,9 @@ struct Script {
     bool hidden = false;
     // Of the whole, only the position is not shown before `show`.
     bool blind = false;
+    // How long it takes, and whether the terminal is killed before the program hears of it.
+    long ms = 0;
+    bool kills = false;
     // The broker puts its own comment in the place of the program's.
     bool renamed = false;
     std::string comment;
@@ -108,7 +113,7 @@ class Broker {
     ulong open(const MqlTradeRequest &request, ulong order, double lots, double price, bool blind) {
         shim::Record made;
         ulong ticket = place(request.symbol.utf8(), order);
-        made.whole = {{POSITION_TYPE, request.type}, {POSITION_MAGIC, (long)request.magic},
+        made.whole = {{POSITION_TYPE, request.type % 2}, {POSITION_MAGIC, (long)request.magic},
                       {POSITION_TIME_MSC, now_ms()}};
         made.real = {{POSITION_SL, request.sl}, {POSITION_TP, request.tp}};
         made.text = {{POSITION_SYMBOL, request.symbol.utf8()}, {POSITION_COMMENT, request.comment.utf8()}};
@@ -124,14 +129,59 @@ class Broker {
     // An order's deal, and what is left of the order.
     ulong execute(ulong order, const MqlTradeRequest &request, double lots, bool blind) {
         const MqlTick &tick = shim::market.of(request.symbol.utf8()).tick;
-        double price = request.type == ORDER_TYPE_BUY ? tick.ask : tick.bid;
-        ulong made = open(request, order, lots, price, blind);
+        double price = request.type > ORDER_TYPE_SELL ? request.price : request.type == ORDER_TYPE_BUY ? tick.ask : tick.bid;
+        if (request.position != 0) lots = std::min(lots, held(request.position));
+        ulong made = request.position != 0 ? reduce(request.position, order, lots, price)
+                                           : open(request, order, lots, price, blind);
         if (shim::market.orders.count(order) > 0) {  // else it is over, and the deal is late
             double &left = shim::market.orders[order].real[ORDER_VOLUME_CURRENT];
             left = std::round((left - lots) * 1e8) / 1e8;
         }
-        tell(TRADE_TRANSACTION_DEAL_ADD, made, order, place(request.symbol.utf8(), order), lots, price);
+        ulong into = request.position != 0 ? request.position : place(request.symbol.utf8(), order);
+        tell(TRADE_TRANSACTION_DEAL_ADD, made, order, into, lots, price);
         return made;
+    }
+
+    static double held(ulong ticket) { return shim::property(shim::market.positions[ticket].real, POSITION_VOLUME); }
+
+    // One deal that closes a part of a position, or the whole of it.
+    ulong reduce(ulong ticket, ulong order, double lots, double price) {
+        shim::Record part = shim::market.positions[ticket];
+        double left = std::round((held(ticket) - lots) * 1e8) / 1e8;
+        part.real[POSITION_VOLUME] = lots;
+        shim::market.positions[ticket].real[POSITION_VOLUME] = left;
+        if (left <= 0) shim::market.positions.erase(ticket);
+        ulong made = deal(shim::property(part.text, POSITION_SYMBOL), DEAL_ENTRY_OUT, ticket, lots, price,
+                          money(part, price), shim::property(part.whole, POSITION_MAGIC), order);
+        trades.push_back({false, ticket, order, made, part, lots, price});
+        return made;
+    }
+
+    // What the trade server finds wrong with a request; 0: nothing.
+    static uint fault(const MqlTradeRequest &request) {
+        if (request.action == TRADE_ACTION_REMOVE)
+            return shim::market.orders.count(request.order) > 0 ? 0 : TRADE_RETCODE_INVALID_ORDER;
+        if (request.position == 0) return 0;
+        if (shim::market.positions.count(request.position) == 0) return TRADE_RETCODE_POSITION_CLOSED;
+        const shim::Record &position = shim::market.positions[request.position];
+        long type = shim::property(position.whole, POSITION_TYPE);
+        if (shim::property(position.text, POSITION_SYMBOL) != request.symbol.utf8()) return TRADE_RETCODE_INVALID;
+        if (request.action == TRADE_ACTION_DEAL) {
+            if (request.type == type) shim::fatal("a close that opens");
+            return request.volume > held(request.position) + 1e-9 ? TRADE_RETCODE_INVALID_CLOSE_VOLUME : 0;
+        }
+        double price = closing(position), way = type == POSITION_TYPE_BUY ? 1 : -1;
+        if ((request.sl > 0 && way * (price - request.sl) <= 0) || (request.tp > 0 && way * (request.tp - price) <= 0))
+            return TRADE_RETCODE_INVALID_STOPS;
+        return shim::property(position.real, POSITION_SL) == request.sl && shim::property(position.real, POSITION_TP) == request.tp
+                   ? TRADE_RETCODE_NO_CHANGES : 0;
+    }
+
+    // Stops that are set, or a pending order that is taken back.
+    void change(const MqlTradeRequest &request) {
+        if (request.action == TRADE_ACTION_REMOVE) return finish(request.order);
+        shim::market.positions[request.position].real[POSITION_SL] = request.sl;
+        shim::market.positions[request.position].real[POSITION_TP] = request.tp;
     }
 
     std::deque<std::function<void()>> m_hidden;
@@ -172,8 +222,10 @@ public:
     // The order that rests goes into history, whatever is left of it.
     void end() { finish(m_resting_order); }
     void finish(ulong order) {
-        shim::market.past_orders[order] = shim::market.orders[order];
+        shim::Record &ended = shim::market.past_orders[order] = shim::market.orders[order];
         shim::market.orders.erase(order);
+        bool filled = shim::property(ended.real, ORDER_VOLUME_CURRENT) <= 0;
+        ended.whole[ORDER_STATE] = filled ? ORDER_STATE_FILLED : ORDER_STATE_CANCELED;
         tell(TRADE_TRANSACTION_HISTORY_ADD, 0, order, 0, 0, 0);
     }
     // With a deal of so many lots that is not shown yet.
@@ -267,18 +319,15 @@ public:
         rate.high = std::max(rate.high, tick.bid);
         rate.low = std::min(rate.low, tick.bid);
         rate.close = tick.bid;
+        rate.tick_volume++;
     }
 
     // The order that has closed it.
     ulong close(ulong ticket, double price) {
-        shim::Record position = shim::market.positions[ticket];
-        shim::market.positions.erase(ticket);
-        double lots = shim::property(position.real, POSITION_VOLUME);
+        double lots = held(ticket);
         ulong order = ++m_ticket;
-        ulong made = deal(shim::property(position.text, POSITION_SYMBOL), DEAL_ENTRY_OUT, ticket, lots, price,
-                          money(position, price), shim::property(position.whole, POSITION_MAGIC), order);
+        ulong made = reduce(ticket, order, lots, price);
         tell(TRADE_TRANSACTION_DEAL_ADD, made, order, ticket, lots, price);
-        trades.push_back({false, ticket, order, made, position, lots, price});
         reckon();
         return order;
     }
@@ -305,6 +354,7 @@ public:
             scripts.pop_front();
         }
         const MqlTick tick = shim::market.of(request.symbol.utf8()).tick;
+        shim::watch.pass_ms(script.ms);
         if (script.move != 0) quote(request.symbol.utf8(), tick.bid + script.move, tick.ask + script.move);
         result.retcode = script.retcode;
         result.comment = string("scripted");
@@ -317,10 +367,13 @@ public:
             return true;
         }
         if (!done && !placed && !script.filled) return false;
-        if (request.position != 0) {
-            result.order = close(request.position, closing(shim::market.positions[request.position]));
-            std::string comment = script.renamed ? script.comment : request.comment.utf8();
-            shim::market.past_orders[result.order] = record(request, comment, now_ms());
+        if (uint wrong = fault(request)) {
+            result.retcode = wrong;
+            return false;
+        }
+        if (request.action == TRADE_ACTION_SLTP || request.action == TRADE_ACTION_REMOVE) {
+            m_hidden.push_back([=] { change(request); });
+            if (!script.hidden) show();
             return done || placed;
         }
         ulong order = ++m_ticket;
@@ -336,27 +389,31 @@ public:
             result.price = shim::property(shim::market.deals[made].real, DEAL_PRICE);
         }
         reckon();
+        if (script.kills) std::raise(SIGKILL);
         return done || placed;
     }
 
 private:
     static shim::Record record(const MqlTradeRequest &request, const std::string &comment, long made_ms) {
         shim::Record order;
-        order.whole = {{ORDER_TYPE, request.type}, {ORDER_MAGIC, (long)request.magic}, {ORDER_TIME_SETUP_MSC, made_ms}};
-        order.real = {{ORDER_VOLUME_INITIAL, request.volume}, {ORDER_VOLUME_CURRENT, request.volume}};
+        order.whole = {{ORDER_TYPE, request.type}, {ORDER_MAGIC, (long)request.magic}, {ORDER_TIME_SETUP_MSC, made_ms},
+                       {ORDER_STATE, ORDER_STATE_PLACED}};
+        order.real = {{ORDER_VOLUME_INITIAL, request.volume}, {ORDER_VOLUME_CURRENT, request.volume},
+                      {ORDER_PRICE_OPEN, request.price}, {ORDER_SL, request.sl}, {ORDER_TP, request.tp}};
         order.text = {{ORDER_SYMBOL, request.symbol.utf8()}, {ORDER_COMMENT, comment}};
         return order;
     }
 
     // The order, its deal if there is any, and its end unless it rests.
     ulong book(ulong order, const MqlTradeRequest &request, const Script &script) {
-        double lots = script.part == 1 ? request.volume : std::round(request.volume * script.part * 100) / 100;
+        bool waits = request.action == TRADE_ACTION_PENDING;
+        double lots = waits ? 0 : script.part == 1 ? request.volume : std::round(request.volume * script.part * 100) / 100;
         shim::market.orders[order] = record(request, script.renamed ? script.comment : request.comment.utf8(), now_ms());
         m_mute = script.mute;
         ulong made = lots > 0 ? execute(order, request, lots, script.blind) : 0;
         m_resting = request;
         m_resting_order = order;
-        if (!script.rests) finish(order);
+        if (!script.rests && !waits) finish(order);
         m_mute = false;
         return made;
     }

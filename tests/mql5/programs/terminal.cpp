@@ -316,6 +316,8 @@ int main() {
         if (in.has("password")) InpPassword = in.text("password");
         if (in.has("reward")) InpReward = in.number("reward");
         if (in.has("stop_atrs")) InpStopAtrs = in.number("stop_atrs");
+        InpManage = in.has("manage_s");
+        if (InpManage) InpManageSec = (int)in.integer("manage_s");
         if (in.has("tester_risk")) InpTesterRisk = in.number("tester_risk");
         out.IntegerField(string("result"), OnInit());
         out.IntegerField(string("timer_ms"), shim::program.timer_ms);

@@ -3,6 +3,7 @@
 #include "array.hpp"
 #include "dll.hpp"
 #include "format.hpp"
+#include "globals.hpp"
 #include "market.hpp"
 #include "platform.hpp"
 #include "sockets.hpp"
