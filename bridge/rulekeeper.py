@@ -134,7 +134,7 @@ class RuleKeeper:
         """
         last_ms = self._seen.at_ms if self._seen is not None else 0
         account, deals, bounds = self._last
-        same = report.account is account and report.deals is deals and self.bounds == bounds
+        same = report.deals is deals and self.bounds == bounds and report.account == account
         # Equity may have been higher in between, and be back.
         same = same and (report.highest_equity is None or report.highest_equity <= report.account.equity)
         if same and 0 <= report.received_ms - last_ms < _SAME_MS:

@@ -46,7 +46,8 @@ class ReplayTerminal(RecordedTerminal):
             orders=paper.orders(),
             deals=paper.deals(),
             deals_since_ms=self._start_ms,
-            highest_equity=max(paper.highest, paper.account().equity),
+            # Only one of the engines looks at ticks that move no position: what stands now counts unrounded in both.
+            highest_equity=max(paper.highest, paper.raw_equity(), paper.account().equity),
         )
         paper.highest = -math.inf
         self._account = report

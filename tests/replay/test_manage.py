@@ -14,8 +14,9 @@ from bridge.replay.configure import shipped
 from bridge.replay.engine import Replay
 from bridge.replay.load import load_strategy
 from bridge.replay.plan import BrokerWish, Plan
-from bridge.replay.run import INSTRUCTIONS_FILE, read_run
+from bridge.replay.run import INSTRUCTIONS_FILE, Run, read_run
 from bridge.replay.strategy import Entry, Stance
+from bridge.replay.ticks import TickSource, open_source
 from tests.builders import at, make_market, make_symbol
 from tests.replay.managed import (
     FIRST,
@@ -30,7 +31,7 @@ from tests.replay.managed import (
     written,
 )
 from tests.replay.played import one_lot
-from tests.replay.test_replay_same import assert_same, sample
+from tests.replay.test_replay_same import DATA, assert_same, needs_data, sample
 
 SURE = Stance("EURUSD", "bullish", 80.0, "low")
 RISE = [(0, 1.1), (330, 1.111)]
@@ -230,7 +231,7 @@ class Both:
 
     def on_time(self, view: Any) -> Any:
         yield from self._inner.on_time(view)
-        for name in ("GBPUSD.sim", "USDJPY.sim"):
+        for name in [*view.symbols][-2:]:
             bars = view.bars(name, "H1")
             if bars is not None and len(bars) > 24:
                 rises = bars.close[-1] > bars.close[-24]
@@ -239,13 +240,26 @@ class Both:
 
 @pytest.mark.parametrize(("share", "active", "signals"), SAMPLES, ids=[each[0] for each in SAMPLES])
 def test_rule_sets_and_presets_on_the_sample_market(tmp_path: Path, share: str, active: str, signals: str) -> None:
+    run = under_rules(tmp_path, sample(), share, active, signals)
+    assert any(each.kind == "close_partial" for each in run.instructions)
+
+
+@needs_data
+@pytest.mark.parametrize(("share", "active", "signals"), SAMPLES, ids=[each[0] for each in SAMPLES])
+def test_rule_sets_and_presets_on_recorded_ticks(tmp_path: Path, share: str, active: str, signals: str) -> None:
+    run = under_rules(tmp_path, open_source(DATA), share, active, signals, zone="new-york-close")
+    assert {each.symbol for each in run.instructions} >= {"EURUSD", "NZDUSD"}
+
+
+def under_rules(folder: Path, source: TickSource, share: str, active: str, signals: str, **broker: Any) -> Run:
+    """The run of both engines, which are the same; every size in it recomputes."""
     runs = []
     made = shipped("ftmo-2step", "leveraged", 100_000.0)
     settings = replace(made.settings, positions=files(share, active=active))
     for engine in ("fast", "events"):
         plan = Plan(
-            name="managed", source=sample(), strategy=Both(load_strategy(signals)), settings=settings,
-            broker=BrokerWish(balance=100_000.0, slippage_points=2.0), out=tmp_path / engine,
+            name="managed", source=source, strategy=Both(load_strategy(signals)), settings=settings,
+            broker=BrokerWish(balance=100_000.0, slippage_points=2.0, **broker), out=folder / engine,
             engine=engine, manage_every_s=600,
         )  # fmt: skip
         Replay(plan).play()
@@ -256,15 +270,15 @@ def test_rule_sets_and_presets_on_the_sample_market(tmp_path: Path, share: str, 
     by_kind = {kind: did(run, kind) for kind in ("open", "close", "modify_stop")}
     assert all(by_kind.values())
     assert any(each.rule.startswith(share) for each in by_kind["open"])
-    assert any(each.kind == "close_partial" for each in run.instructions)
     carried = {each.ticket for each in by_kind["open"]}
     assert carried <= {trade.ticket for trade in run.trades}
     assert run.info.result.instructions == len(run.instructions)
-    reader = JournalReader(tmp_path / "fast" / "journal.sqlite")
+    reader = JournalReader(folder / "fast" / "journal.sqlite")
     sizes = [entry for entry in reader.latest("size", 10_000) if entry.inputs is not None]
     assert len(sizes) >= len(by_kind["open"]) + run.info.result.granted
     assert all(recompute(reader, entry).identical for entry in sizes)
     reader.close()
+    return run
 
 
 def asked(folder: Path) -> list[int]:
