@@ -170,9 +170,14 @@ class Client:
         return self.ask(request, wire.AnchorReply)
 
     def manage(
-        self, symbols: Sequence[str] | None = None, signals: Sequence[wire.SignalInfo] | None = None
+        self,
+        symbols: Sequence[str] | None = None,
+        signals: Sequence[wire.SignalInfo] | None = None,
+        magics: Sequence[int] | None = None,
     ) -> wire.ManageReply:
-        """What is to be done now with what is open? Without `symbols`: with all of it. Each instruction comes once.
+        """What is to be done now with what is open? Without `symbols` and `magics`: with all of it.
+
+        Each instruction comes once, to whoever asks first.
 
         Carry an instruction out at once, in the order given, or not at all: its time is counted from this question.
         Then `report` it.
@@ -180,6 +185,7 @@ class Client:
         request = wire.ManageRequest(
             **self._common(),
             symbols=None if symbols is None else list(symbols),
+            magics=None if magics is None else list(magics),
             signals=None if signals is None else list(signals),
         )
         return self.ask(request, wire.ManageReply)

@@ -376,13 +376,14 @@ class Service:
 
     def _report(self, request: wire.ReportRequest, desk: Desk, body: bytes, now_ms: int) -> bytes:
         with desk.undone_on_failure():
-            issued, more_lots, reservation = self._managers[desk.login].report(request, now_ms)
+            issued, more_lots, reservation, news = self._managers[desk.login].report(request, now_ms)
             reply = encode(told.report_reply(request, issued, now_ms))
             forecast = None
             if reservation is not None and request.price is not None:
                 forecast = desk.auditor.opened(reservation, request.price, now_ms)
             self._write(desk, request.id, "report", now_ms, body, reply, reservation=reservation, forecast=forecast)
-        desk.carried_out(issued, more_lots, request.price, reservation)
+        if news:  # a stop that is reported again may have been moved on since
+            desk.carried_out(issued, more_lots, request.price, reservation)
         fields = {"account": desk.login, "instruction": issued.id, "standing": issued.standing}
         more = {"ticket": request.ticket, "lots": request.lots, "retcode": request.retcode}
         self.events.append(Event("info", "report", fields | more))

@@ -29,8 +29,8 @@ class Origin(NamedTuple):
     price: float
     sl: float | None
     added_to: int = 0
-    seen_ms: int = 0
-    """When the terminal last showed it, as far as the journal knows."""
+    missed_ms: int = 0
+    """Since when the terminal has not shown it; 0: it does."""
 
 
 class Issued(NamedTuple):
@@ -68,11 +68,14 @@ class Issued(NamedTuple):
     heard_ms: int = 0
     """When the last report that said something new came; 0: none has."""
     settled: bool = False
+    deals_until: int = 0
+    """Ticket of the newest deal that the terminal showed when it was given; 0: none."""
 
     @property
     def final(self) -> bool:
-        """Whether the EA has said that nothing more will come of it."""
-        return self.heard_ms > 0 and self.standing in ("done", "failed")
+        """Whether the EA has said that nothing more will come of it, and what has."""
+        vague = self.standing == "done" and self.filled == 0 and self.kind not in ("modify_stop", "cancel")
+        return self.heard_ms > 0 and self.standing in ("done", "failed") and not vague
 
 
 class Failure(NamedTuple):
@@ -133,6 +136,8 @@ class PositionsChange(Struct, frozen=True, kw_only=True, omit_defaults=True):
     origins: tuple[Origin, ...] = ()
     gone: tuple[int, ...] = ()
     issued: tuple[Issued, ...] = ()
+    dropped: tuple[str, ...] = ()
+    """Ids that went out of play, and out of the ended ones with the same step, because more ended than are kept."""
     failures: tuple[Failure, ...] = ()
     mended: tuple[str, ...] = ()
     plan: tuple[Plan, ...] | None = None
@@ -150,16 +155,18 @@ def difference(before: Kept, now: Kept) -> PositionsChange | None:
     origins, gone = _differs(before.origins, now.origins)
     failures, mended = _differs(before.failures, now.failures)
     ended, _ = _differs(before.ended, now.ended)
-    playing, _ = _differs(before.issued, now.issued)
+    playing, over = _differs(before.issued, now.issued)
     change = PositionsChange(
         memory=memory,
         forgotten=forgotten,
         origins=tuple(origins.values()),
         gone=gone,
         issued=(*ended.values(), *playing.values()),
+        dropped=tuple(each for each in over if each not in now.ended),
         failures=tuple(failures.values()),
         mended=mended,
-        plan=None if now.plan is before.plan else () if now.plan is None else (now.plan,),
+        # A step that changes nothing makes an equal plan; a large one must not be written with every question.
+        plan=None if now.plan == before.plan else () if now.plan is None else (now.plan,),
         waiting=None if now.waiting == before.waiting else now.waiting,
         guard=None if now.guard == before.guard else now.guard,
         day=None if now.day == before.day else now.day,
@@ -173,6 +180,7 @@ def changed(kept: Kept, change: PositionsChange) -> Kept:
         kept = kept.with_issued(issued)
     return replace(
         kept,
+        issued=_merged(kept.issued, {}, change.dropped),
         memory=_merged(kept.memory, change.memory, change.forgotten),
         origins=_merged(kept.origins, {each.ticket: each for each in change.origins}, change.gone),
         failures=_merged(kept.failures, {each.key: each for each in change.failures}, change.mended),

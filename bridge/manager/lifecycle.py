@@ -18,6 +18,8 @@ _LONGEST_WAIT_MS = 3_600_000
 _HAIR = 5e-9
 """Lots: no symbol's volume_step is smaller."""
 _SAME_PRICE = 5e-8
+_ANY_ZONE_MS = 26 * 3_600_000
+"""No two time zones are farther apart."""
 _OUT = (1, 2, 3)
 """ENUM_DEAL_ENTRY: out, in and out, out by."""
 
@@ -37,7 +39,7 @@ def told(issued: Issued, report: ReportRequest, now_ms: int) -> Issued:
     lots = max(report.lots, issued.filled)
     more = lots > issued.filled + _HAIR
     # What was found to have come to nothing may yet be reported as done; anything else is no news by then.
-    old = issued.final or (issued.settled and report.status != "done")
+    old = issued.final or ((issued.settled or issued.standing == "done") and report.status != "done")
     if old and not more:
         return issued
     standing: Standing = report.status
@@ -63,6 +65,9 @@ def settle(issued: Issued, seen: Seen, reservation: Reservation | None, now_ms: 
 
     Until then the EA may still carry it out, or what it did may not be in the positions yet.
     """
+    issued = _by_this_clock(issued, now_ms)
+    if seen.received_ms > now_ms:
+        return issued  # made before the clock was set back, it may be older than anything since
     if issued.final:
         fresh = seen.received_ms > issued.heard_ms
         late = seen.received_ms > issued.heard_ms + SETTLE_MS
@@ -76,9 +81,15 @@ def settle(issued: Issued, seen: Seen, reservation: Reservation | None, now_ms: 
         return _ended_open(issued, reservation)
     lots = _closed(issued, seen)
     done = lots > _HAIR if issued.kind in ("close", "close_partial") else _shows(issued, seen, reservation)
-    return issued._replace(
-        settled=True, standing="done" if done or issued.filled > _HAIR else "expired", filled=max(issued.filled, lots)
-    )
+    issued = issued._replace(settled=True, filled=max(issued.filled, lots))
+    return issued._replace(standing="done" if done or happened(issued) else "expired")
+
+
+def _by_this_clock(issued: Issued, now_ms: int) -> Issued:
+    """The instruction as if it were new, where the clock was set back since: it must not stay in play until then."""
+    if issued.given_ms > now_ms + LATE_MS:
+        issued = issued._replace(given_ms=now_ms, expires_ms=now_ms + issued.expires_ms - issued.given_ms)
+    return issued._replace(heard_ms=now_ms) if issued.heard_ms > now_ms + LATE_MS else issued
 
 
 def _ended_open(issued: Issued, reservation: Reservation | None) -> Issued:
@@ -88,9 +99,8 @@ def _ended_open(issued: Issued, reservation: Reservation | None) -> Issued:
     fills = () if reservation is None else reservation.fills
     lots = max(issued.filled, sum(each.lots for each in fills))
     ticket = issued.fill_ticket or (fills[-1].ticket if fills else 0)
-    return issued._replace(
-        settled=True, standing="done" if lots > _HAIR else "expired", filled=lots, fill_ticket=ticket
-    )
+    issued = issued._replace(settled=True, filled=lots, fill_ticket=ticket)
+    return issued._replace(standing="done" if happened(issued) else "expired")
 
 
 def _shows(issued: Issued, seen: Seen, reservation: Reservation | None) -> bool:
@@ -123,12 +133,16 @@ def _closed(issued: Issued, seen: Seen) -> float:
 
 
 def _dealt(issued: Issued, deals: Sequence[Deal]) -> float:
-    """Lots of the position that deals have closed since then."""
+    """Lots of the position that deals have closed since then.
+
+    Tickets only grow, whatever a broker's clock is taken for; times tell where no deal was known yet.
+    """
     lots = 0.0
     for deal in reversed(deals):
-        if deal.time_ms < issued.given_ms - LATE_MS:
+        if deal.time_ms < issued.given_ms - _ANY_ZONE_MS:
             break
-        if deal.position_id == issued.ticket and deal.entry in _OUT:
+        new = deal.ticket > issued.deals_until if issued.deals_until else deal.time_ms >= issued.given_ms - LATE_MS
+        if new and deal.position_id == issued.ticket and deal.entry in _OUT:
             lots += deal.volume
     return round(lots, 8)
 
@@ -158,6 +172,6 @@ def waits(failure: Failure, now_ms: int) -> str | None:
     if failure.times >= _GIVE_UP:
         wait_ms = _LONGEST_WAIT_MS
     left_ms = failure.last_ms + wait_ms - now_ms
-    if left_ms <= 0:
+    if not 0 < left_ms <= wait_ms + LATE_MS:  # or the clock was set back since
         return None
     return f"it failed {failure.times} times in a row ({failure.reason}): again in {-(-left_ms // 1000)} s"

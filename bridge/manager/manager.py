@@ -26,6 +26,10 @@ from sizing.snapshot import Halt
 
 EXPIRES_MS = 30_000
 """How long an EA has for an instruction that no rule gives another time."""
+AT_ONCE = 30
+"""Instructions in one reply: no more than an EA can send before they expire, for what it refuses then counts as
+failed, and rests."""
+_LATER = "other instructions go first: it is asked for again next time"
 _LOOK_EVERY_MS = 2_000
 
 
@@ -45,11 +49,15 @@ class Sized(NamedTuple):
 
 
 class Reported(NamedTuple):
-    """An instruction after a report, the lots that it has added, and the reservation if that has changed."""
+    """An instruction after a report, the lots that it has added, and the reservation if that has changed.
+
+    `news`: whether the report said anything that was not known.
+    """
 
     issued: Issued
     more_lots: float
     reservation: Reservation | None
+    news: bool
 
 
 SizeOpen = Callable[[str, Instruction, float | None], Sized]
@@ -71,6 +79,8 @@ class Manager:
         self._desk = desk
         self._files = RuleFiles(desk.settings.positions)
         self._looked_ms: int | None = None
+        self._refused_ms: dict[str, int] = {}
+        """By key, when the sizer last refused an `open` that is still asked for."""
         self._unpriced: tuple[str, ...] = ()
         self.told: list[Told] = []
 
@@ -137,7 +147,7 @@ class Manager:
         kept = origins.link(kept.with_issued(after), after)
         if lifecycle.happened(after) and not lifecycle.happened(before):
             kept = origins.remember(kept, after, now_ms)
-        if not before.final:
+        if after.settled and not before.final:
             self._tell(
                 "info", "instruction_reconciled", instruction=after.id, standing=after.standing, filled=after.filled
             )
@@ -172,7 +182,7 @@ class Manager:
         refusal, report = blind(self._desk, now_ms), self._desk.terminal.account()
         if refusal is not None or report is None:
             return Advised(refusal)
-        opinions = _opinions(request)
+        opinions, asked = _opinions(request), offers.Asked(request.symbols, request.magics)
         if self.rules.empty and self._kept.plan is None:
             return Advised(None)
         self._follow(now_ms)
@@ -182,29 +192,44 @@ class Manager:
         kept, turn_skipped = self._step(kept, state)
         planned: list[Instruction] = []
         if self.rules.rebalance is not None:
-            kept, planned = portfolio.fetch(kept, request.symbols)
+            kept, planned = portfolio.fetch(kept, asked, AT_ONCE, now_ms)
         blocked = offers.Blocked(
             set() if self.rules.rebalance is None else portfolio.symbols_of(kept),
             offers.entering((each.symbol for each in self._reservations_held()), kept),
+            {each.ticket for each in planned if each.kind == "close"},
         )
-        chosen, waiting = offers.choose(wanted, kept, blocked, request.symbols, now_ms)
-        chosen = [*(Offer("rebalance", each) for each in planned), *chosen]
+        chosen, waiting = offers.choose(wanted, kept, blocked, asked, now_ms)
+        chosen = self._fair([*(Offer("rebalance", each) for each in planned), *_in_order(chosen)])
+        later = [Skipped(each.instruction.rule, each.instruction.symbol, _LATER) for each in chosen[AT_ONCE:]]
         told: list[wire.InstructionInfo] = []
         refused: list[Skipped] = []
-        for number, offer in enumerate(_in_order(chosen), 1):
-            issued = self._issue(f"{name}-{number}", offer, state, size)
+        newest = max((deal.ticket for deal in report.deals), default=0)
+        for number, offer in enumerate(_in_order(chosen[:AT_ONCE]), 1):
+            each = offer.instruction
+            if each.kind == "open" and each.symbol in blocked.entering:  # the plan knows nothing of others' entries
+                issued: Issued | Skipped = Skipped(each.rule, each.symbol, offers.ENTERING)
+            else:
+                issued = self._issue(f"{name}-{number}", offer, state, newest, size)
             if isinstance(issued, Skipped):
                 refused.append(issued)
+                self._refused_ms[offer.instruction.key] = now_ms
                 if offer.source == "rebalance":
                     kept = portfolio.tell(kept, offer.instruction.key, "failed", 0.0, None, 0, now_ms)
                 continue
             kept = kept.with_issued(issued)
             told.append(_info(issued, offer.instruction))
         self._kept = kept
-        shown = (*skipped, *turn_skipped, *waiting, *refused)
-        if request.symbols is not None:
-            shown = tuple(each for each in shown if each.symbol in request.symbols)
+        shown = (*skipped, *turn_skipped, *waiting, *later, *refused)
+        shown = tuple(each for each in shown if asked.names(each.symbol))
         return Advised(None, tuple(told), shown)
+
+    def _fair(self, chosen: list[Offer]) -> list[Offer]:
+        """What is tried now, in order: where it is too much for one reply, what the sizer refused last goes last."""
+        keys = {each.instruction.key for each in chosen}
+        self._refused_ms = {key: ms for key, ms in self._refused_ms.items() if key in keys}
+        if len(chosen) <= AT_ONCE:
+            return chosen
+        return sorted(chosen, key=lambda offer: self._refused_ms.get(offer.instruction.key, 0))
 
     def _wanted(self, state: State) -> tuple[list[Offer], list[Skipped]]:
         """What the share rules and the active rules ask for."""
@@ -233,7 +258,7 @@ class Manager:
         self._log(turn.events)
         return turn.kept, turn.skipped
 
-    def _issue(self, name: str, offer: Offer, state: State, size: SizeOpen) -> Issued | Skipped:
+    def _issue(self, name: str, offer: Offer, state: State, newest: int, size: SizeOpen) -> Issued | Skipped:
         """An instruction with its id; one that opens with the lots that the sizer allows."""
         each = offer.instruction
         held = next((position for position in state.held if position.ticket == each.ticket), None)
@@ -247,7 +272,7 @@ class Manager:
             take_profit=each.take_profit, magic=each.magic, price=touch,
             money_per_price=market.money_per_price if market is not None and market.money_per_price > 0 else None,
             before=0.0 if held is None else held.volume, given_ms=state.now_ms, expires_ms=expires_ms,
-            covers=each.covers, adds_to=each.adds_to,
+            covers=each.covers, adds_to=each.adds_to, deals_until=newest,
         )  # fmt: skip
         if each.kind != "open":
             return issued
@@ -274,9 +299,9 @@ class Manager:
             raise ProtocolError("bad_value", message, field="instruction")
         _demand_sense(request, issued)
         after = lifecycle.told(issued, request, now_ms)
-        reservation = self._booked(after, request, now_ms)
+        reservation = self._booked(after, now_ms)
         if after is issued:
-            return Reported(issued, 0.0, reservation)
+            return Reported(issued, 0.0, reservation, news=False)
         kept = origins.link(self._kept.with_issued(after), after)
         if lifecycle.happened(after):
             kept = kept if lifecycle.happened(issued) else origins.remember(kept, after, now_ms)
@@ -285,7 +310,7 @@ class Manager:
         if after.source == "rebalance":
             kept = portfolio.tell(kept, *portfolio.report_of(after), now_ms)
         self._kept = kept
-        return Reported(after, round(after.filled - issued.filled, 8), reservation)
+        return Reported(after, round(after.filled - issued.filled, 8), reservation, news=True)
 
     def _failed(self, kept: Kept, issued: Issued, now_ms: int) -> Kept:
         if issued.source == "rebalance":
@@ -297,7 +322,7 @@ class Manager:
             self._tell("error", "instruction_given_up", **told, times=failure.times)
         return replace(kept, failures={**kept.failures, issued.key: failure})
 
-    def _booked(self, issued: Issued, request: wire.ReportRequest, now_ms: int) -> Reservation | None:
+    def _booked(self, issued: Issued, now_ms: int) -> Reservation | None:
         """The reservation of an `open` after a report; None if nothing changes. What is not filled is released."""
         before = self._reservation(issued)
         if before is None:
@@ -307,7 +332,8 @@ class Manager:
         if issued.filled > 0 and issued.fill_ticket:
             received_ms = 0 if report is None else report.received_ms
             after = fill(before, issued.fill_ticket, issued.filled, now_ms, received_ms)
-        if request.status != "partial":
+        # "done" without lots names no position: the money is held until the terminal shows what there is.
+        if issued.final:
             after = end(after, "released")
         return None if after == before else after
 

@@ -8,6 +8,7 @@ from bridge.manager.kept import Failure, Kept, Source
 from sizing.positions.instruction import Instruction, Skipped
 
 CLOSING = ("close", "close_partial")
+ENTERING = "an entry is on its way that the terminal does not show yet"
 
 
 class Offer(NamedTuple):
@@ -17,6 +18,21 @@ class Offer(NamedTuple):
     instruction: Instruction
 
 
+class Asked(NamedTuple):
+    """What an EA looks after; None: everything."""
+
+    symbols: Collection[str] | None = None
+    magics: Collection[int] | None = None
+
+    def covers(self, each: Instruction) -> bool:
+        """Whether an instruction is for it."""
+        return self.names(each.symbol) and (self.magics is None or each.magic in self.magics)
+
+    def names(self, symbol: str) -> bool:
+        """Whether a symbol is among its own."""
+        return self.symbols is None or symbol in self.symbols
+
+
 class Blocked(NamedTuple):
     """What stands in the way of new instructions."""
 
@@ -24,10 +40,12 @@ class Blocked(NamedTuple):
     """Symbols of the rebalancing plan that runs."""
     entering: Collection[str]
     """Symbols in which an entry was promised that the terminal does not show yet."""
+    closing: Collection[int] = ()
+    """Tickets of positions that the plan closes whole with this very answer."""
 
 
 def choose(
-    offers: Sequence[Offer], kept: Kept, blocked: Blocked, symbols: Collection[str] | None, now_ms: int
+    offers: Sequence[Offer], kept: Kept, blocked: Blocked, asked: Asked, now_ms: int
 ) -> tuple[list[Offer], list[Skipped]]:
     """What is given now, closes first; and what has to wait, with the reason.
 
@@ -39,12 +57,13 @@ def choose(
     closed: set[int] = set()
     for offer in sorted(offers, key=_rank):
         each = offer.instruction
-        if symbols is not None and each.symbol not in symbols:
+        if not asked.covers(each):
             continue
         why = _obstacle(offer, kept, blocked, now_ms)
-        if why is None and each.kind == "modify_stop" and each.ticket in closed:
+        if why is None and each.kind == "modify_stop" and (each.ticket in closed or each.ticket in blocked.closing):
             why = "the position is being closed"
-        if why is None and _place(each) in taken:
+        ahead = each.kind == "open" and any(other.instruction.symbol == each.symbol for other in chosen)
+        if why is None and (ahead or _place(each) in taken):
             why = "another instruction goes first"
         if why is not None:
             skipped.append(Skipped(each.rule, each.symbol, why))
@@ -79,7 +98,7 @@ def _obstacle(offer: Offer, kept: Kept, blocked: Blocked, now_ms: int) -> str | 
     if each.symbol in blocked.planned and each.kind != "modify_stop":
         return "a rebalancing plan is at work in the symbol"
     if each.kind == "open" and each.symbol in blocked.entering:
-        return "an entry is on its way that the terminal does not show yet"
+        return ENTERING
     return _in_play(each, kept)
 
 

@@ -11,8 +11,8 @@ from sizing.snapshot import Deal, Position
 
 _HEDGING = 2
 _KEPT_MS = 24 * 3_600_000
-"""How long a position that is not shown any more is remembered: a report may be incomplete."""
-_SEEN_EVERY_MS = 3_600_000
+"""How long a position that is not shown any more is remembered: a report may be incomplete, also the first one after a
+weekend without the daemon."""
 _IN, _IN_OUT = 0, 2
 """ENUM_DEAL_ENTRY."""
 
@@ -27,8 +27,9 @@ def follow(kept: Kept, report: AccountReport, reservations: Iterable[Reservation
         if each.sl is not None and each.ticket in known and known[each.ticket].sl is None
     ]
     held = {each.ticket for each in report.positions}
-    seen = [origin for ticket, origin in known.items() if ticket in held and now_ms - origin.seen_ms > _SEEN_EVERY_MS]
-    gone = {ticket for ticket, origin in known.items() if ticket not in held and now_ms - origin.seen_ms > _KEPT_MS}
+    turned = [origin for ticket, origin in known.items() if (ticket in held) != (origin.missed_ms == 0)]
+    gone = {ticket for ticket, origin in known.items() if origin.missed_ms and now_ms - origin.missed_ms > _KEPT_MS}
+    gone -= held
     hedging = report.account.margin_mode == _HEDGING
     # An order may be filled piece by piece: on a hedging account nothing else makes a position grow.
     grown = [
@@ -36,23 +37,21 @@ def follow(kept: Kept, report: AccountReport, reservations: Iterable[Reservation
         for each in report.positions
         if hedging and each.ticket in known and each.volume > known[each.ticket].volume
     ]
-    if not (new or stopped or grown or seen or gone):
+    if not (new or stopped or grown or turned or gone):
         return kept
     origins = {ticket: origin for ticket, origin in known.items() if ticket not in gone}
-    origins.update({origin.ticket: origin._replace(seen_ms=now_ms) for origin in seen})
+    origins.update({each.ticket: each._replace(missed_ms=0 if each.missed_ms else now_ms) for each in turned})
     if new:
         stops = _first_stops(reservations)
         added = _added(kept)
-        origins.update({each.ticket: _origin(each, report, stops, added, now_ms) for each in new})
+        origins.update({each.ticket: _origin(each, report, stops, added) for each in new})
     origins.update({each.ticket: origins[each.ticket]._replace(sl=each.sl) for each in stopped})
     origins.update({each.ticket: origins[each.ticket]._replace(volume=each.volume) for each in grown})
     failures = {key: each for key, each in kept.failures.items() if now_ms - each.last_ms < _KEPT_MS}
     return replace(kept, origins=origins, memory=_remembered(kept.memory, gone), failures=failures)
 
 
-def _origin(
-    position: Position, report: AccountReport, stops: Mapping[int, float], added: Mapping[int, int], now_ms: int
-) -> Origin:
+def _origin(position: Position, report: AccountReport, stops: Mapping[int, float], added: Mapping[int, int]) -> Origin:
     entries = [deal for deal in report.deals if deal.position_id == position.ticket and deal.entry in (_IN, _IN_OUT)]
     volume, price = _began(position, entries, hedging=report.account.margin_mode == _HEDGING)
     return Origin(
@@ -61,7 +60,6 @@ def _origin(
         price=price,
         sl=stops.get(position.ticket, position.sl),
         added_to=added.get(position.ticket, 0),
-        seen_ms=now_ms,
     )
 
 

@@ -1,12 +1,12 @@
 """The rebalancing plan and the watch over the portfolio's limits, between what is kept and the pure steps."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
 from bridge.desk import Desk
 from bridge.manager.kept import Day, Issued, Kept
+from bridge.manager.offers import Asked
 from sizing.positions.instruction import Instruction, Skipped
 from sizing.positions.rebalance import (
     Event,
@@ -71,7 +71,7 @@ def go_on(kept: Kept, rules: Rebalance, state: State, given: Given) -> Turn:
         return Turn(kept)
     kept = _without_expired(kept, state.now_ms)
     named = symbols_of(kept)
-    others = sorted({each.symbol for each in kept.issued.values() if each.source != "rebalance"} & named)
+    others = sorted({each.symbol for each in kept.issued.values() if _moves_lots(each)} & named)
     if others:
         return Turn(kept, tuple(Skipped(RULE, each, "another instruction is in play") for each in others))
     stepped = step(kept.plan or plan, rules, state, (), given)
@@ -79,15 +79,33 @@ def go_on(kept: Kept, rules: Rebalance, state: State, given: Given) -> Turn:
     return Turn(kept, stepped.advice.skipped, stepped.events)
 
 
+def _moves_lots(issued: Issued) -> bool:
+    """Whether another's instruction may change what the plan counts. Stops that follow the price would never let it go
+    on."""
+    return issued.source != "rebalance" and issued.kind not in ("modify_stop", "cancel")
+
+
 def _without_expired(kept: Kept, now_ms: int) -> Kept:
-    """What no EA has fetched in time was certainly not carried out."""
+    """What no EA has fetched in time was certainly not carried out.
+
+    For an emergency that is no attempt: else it would be over before the EA that is to close is back.
+    """
     over = [each for each in kept.waiting if each.expires_ms is not None and now_ms >= each.expires_ms]
-    for each in over:
-        kept = tell(kept, each.key, "failed", 0.0, None, 0, now_ms)
     if not over:
         return kept
     keys = {each.key for each in over}
+    if kept.plan is not None and not kept.plan.adds:
+        kept = replace(kept, plan=_without_orders(kept.plan, keys))
+    else:
+        for each in over:
+            kept = tell(kept, each.key, "failed", 0.0, None, 0, now_ms)
     return replace(kept, waiting=tuple(each for each in kept.waiting if each.key not in keys))
+
+
+def _without_orders(plan: Plan, keys: set[str]) -> Plan:
+    """The plan with these orders out of play, nothing having come of them."""
+    void = tuple(replace(each, filled=0.0) for each in plan.orders if each.key in keys)
+    return replace(plan, orders=tuple(each for each in plan.orders if each.key not in keys), past=(*plan.past, *void))
 
 
 def tell(kept: Kept, key: str, status: Status, lots: float, price: float | None, retcode: int, now_ms: int) -> Kept:
@@ -98,10 +116,10 @@ def tell(kept: Kept, key: str, status: Status, lots: float, price: float | None,
     return replace(kept, plan=take_reports(kept.plan, (report,), now_ms))
 
 
-def fetch(kept: Kept, symbols: Iterable[str] | None) -> tuple[Kept, list[Instruction]]:
-    """What the plan has ordered in these symbols, taken out of what waits."""
-    wanted = None if symbols is None else set(symbols)
-    mine = [each for each in kept.waiting if wanted is None or each.symbol in wanted]
+def fetch(kept: Kept, asked: Asked, most: int, now_ms: int) -> tuple[Kept, list[Instruction]]:
+    """What the plan has ordered for an EA, at most so many at once, taken out of what waits."""
+    kept = _without_expired(kept, now_ms)
+    mine = [each for each in kept.waiting if asked.covers(each)][:most]
     keys = {each.key for each in mine}
     if not mine:
         return kept, []
@@ -146,4 +164,6 @@ def metrics_of(rules: Rebalance, state: State, given: Given, kept: Kept) -> Metr
 def report_of(issued: Issued) -> tuple[str, Status, float, float | None, int]:
     """What an instruction's standing says to the plan."""
     status: Status = "done" if issued.standing == "done" else "partial" if issued.standing == "partial" else "failed"
+    if status == "done" and not issued.final:
+        status = "partial"  # it does not say how much: what the terminal shows by its end counts
     return issued.key, status, issued.filled, issued.fill_price, issued.retcode

@@ -122,9 +122,10 @@ class SignalInfo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class ManageRequest(Request, frozen=True, kw_only=True, tag="manage"):
-    """What is to be done with what is open? Without `symbols` all of them."""
+    """What is to be done with what is open? Without `symbols` in all of them, without `magics` for every number."""
 
     symbols: Annotated[list[Name], Meta(min_length=1, max_length=1_000)] | None = None
+    magics: Annotated[list[Whole], Meta(min_length=1, max_length=100)] | None = None
     signals: Annotated[list[SignalInfo], Meta(max_length=1_000)] | None = None
 
 

@@ -70,7 +70,8 @@ def _waiting(case: Case) -> list[PendingOrder]:
     """The strategy's pending orders in the symbol: filled, they would open again what is closed."""
     magic = case.rules.magic
     mine = (each for each in case.figures.state.orders if each.symbol == case.symbol and magic in (None, each.magic))
-    return sorted(mine, key=lambda each: each.ticket)
+    by_ticket = {each.ticket: each for each in mine}
+    return [by_ticket[ticket] for ticket in sorted(by_ticket)]
 
 
 def _cancel(case: Case, order: PendingOrder, reason: str) -> Instruction:

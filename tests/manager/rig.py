@@ -83,9 +83,7 @@ def show(rig: Rig, *positions: dict[str, Any], bid: float = 1.1, **parts: Any) -
     profit = sum(each.get("profit", 0.0) for each in positions)
     account = account_info(equity=100_000.0 + profit)
     quote = quote_info(bid=bid, time_msc=rig.clock.now_ms())
-    reply = rig.feed(
-        account_info=account, symbols=[symbol_info()], quotes=[quote], positions=list(positions), **parts
-    )
+    reply = rig.feed(account_info=account, symbols=[symbol_info()], quotes=[quote], positions=list(positions), **parts)
     assert reply["status"] == "ok", reply
 
 

@@ -388,3 +388,12 @@ def test_a_file_that_is_wrong_changes_nothing_and_is_told(active: Rig) -> None:
     path.write_text(ACTIVE, "utf-8")
     look_again(active)
     assert active.ask(type="positions")["problems"] == []
+
+
+def test_an_ea_gets_only_what_has_its_magic_number(active: Rig) -> None:
+    show(active, held(7, magic=1), held(8, magic=2))
+    active.tick(60_000)
+    show(active, held(7, bid=PROFIT, magic=1), held(8, bid=PROFIT, magic=2), bid=PROFIT)
+    assert manage(active, magics=[3]) == []
+    assert {each["ticket"] for each in manage(active, magics=[2])} == {8}
+    assert {each["ticket"] for each in manage(active)} == {7}

@@ -459,6 +459,7 @@ def test_only_the_own_magic_number_is_touched(program: Program, peer: Peer, desk
     assert [each["position"] for each in seen["sent"]] == [500]
     assert desk.results() == [*((name, "failed", 0) for name in names[:5]), (names[5], "done", 1.0)]
     assert seen["printed"].count("its magic number is 8") == 5
+    assert desk.asked[0]["magics"] == [7]
 
 
 def test_an_opening_does_not_go_into_another_programs_position(
@@ -761,7 +762,7 @@ def test_a_report_is_said_under_one_id_until_it_is_heard(terminal: Driver, desk:
 
 def test_symbols_and_signals_are_told(terminal: Driver, desk: Desk) -> None:
     terminal.do("timer")
-    assert {"symbols", "signals"} & set(desk.asked[0]) == set()
+    assert {"symbols", "signals", "magics"} & set(desk.asked[0]) == set()
     assert desk.asked[0]["account"] == LOGIN
     terminal.do("symbol", name="EURUSD")
     assert terminal.do("signal", symbol="EURUSD", direction="bullish", confidence=72.5, risk="low")["taken"]

@@ -45,6 +45,8 @@ class LbManageRequest : public LbRequest {
 public:
    // None: all of them.
    string   symbols[];
+   // None: every one.
+   long     magics[];
    LbSignal signals[];
 
    LbManageRequest() : LbRequest("manage") {}
@@ -55,6 +57,13 @@ public:
          writer.BeginArray();
          for(int i = 0; i < ArraySize(symbols); i++)
             writer.Text(symbols[i]);
+         writer.EndArray();
+      }
+      if(ArraySize(magics) > 0) {
+         writer.Key("magics");
+         writer.BeginArray();
+         for(int i = 0; i < ArraySize(magics); i++)
+            writer.Integer(magics[i]);
          writer.EndArray();
       }
       if(ArraySize(signals) > 0) {

@@ -24,6 +24,7 @@ private:
    LbBegun            m_begun;
    LbSignals          m_signals;
    string             m_symbols[];
+   long               m_magics[];
    LbManageRequest    m_question;
    LbManageAnswer     m_answer;
    // Whose instructions the answer's are.
@@ -55,6 +56,9 @@ private:
    }
 
    void NewQuestion() {
+      ArrayResize(m_question.magics, ArraySize(m_magics));
+      for(int i = 0; i < ArraySize(m_magics); i++)
+         m_question.magics[i] = m_magics[i];
       ArrayResize(m_question.symbols, ArraySize(m_symbols));
       for(int i = 0; i < ArraySize(m_symbols); i++)
          m_question.symbols[i] = m_symbols[i];
@@ -260,8 +264,12 @@ public:
       m_symbols[count] = symbol;
    }
 
-   // Leave positions, orders and openings of other magic numbers alone.
-   void OnlyMagic(const long magic) { m_checks.OnlyMagic(magic); }
+   // Leave positions, orders and openings of other magic numbers alone: the daemon keeps theirs for others.
+   void OnlyMagic(const long magic) {
+      ArrayResize(m_magics, 1);
+      m_magics[0] = magic;
+      m_checks.OnlyMagic(magic);
+   }
 
    // What the program's model says of a symbol: "bullish" or "bearish", percent, "high", "medium" or "low"; "" and
    // LB_UNKNOWN where it says nothing. False where it is none of these; the symbol has no signal then.

@@ -54,7 +54,7 @@ class ExecutionRules(Checked):
     )
     margin_use_pct: float = param(80.0, "percent of the free margin that additions may tie up", gt=0, le=100)
     expires_s: int = param(60, "seconds after which the EA must not carry out an instruction any more", ge=1)
-    settle_s: int = param(10, "seconds the terminal may take to show what was reported", ge=0)
+    settle_s: int = param(10, "seconds the terminal may take to show what was reported", ge=5)
     retry_s: int = param(15, "seconds between two attempts", ge=0)
     attempts: int = param(3, "attempts in a row that change nothing before a symbol is given up", ge=1)
     plan_minutes: int = param(240, "minutes after which a plan orders nothing more", ge=1)

@@ -162,6 +162,9 @@ def test_lots_are_on_the_lattice_and_reductions_neither_flip_nor_leave_a_crumb(b
             assert Decimal(repr(each.lots)) % Decimal(repr(spec.volume_step)) == 0
             assert spec.volume_min <= each.lots <= spec.volume_max
             continue
+        if each.kind == "cancel":
+            assert each.ticket in {order.ticket for order in scene.orders if order.symbol == each.symbol}
+            continue
         position = positions[each.ticket]
         assert each.ticket not in seen
         seen.add(each.ticket)
