@@ -23,6 +23,8 @@ from sizing.policy import Policy
 from sizing.snapshot import AccountView, Portfolio, Signal, Snapshot
 
 VERSION = version("lotbridge")
+_HEDGING = 2
+"""ENUM_ACCOUNT_MARGIN_MODE."""
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -40,6 +42,7 @@ def size_answer(request: wire.SizeRequest, desk: Desk, journal: Journal, now_ms:
     if not desk.knows(request.symbol):
         message = f"{request.symbol} is not known to the terminal, or matches no pattern of the symbols file."
         raise ProtocolError("unknown_symbol", message, field="symbol")
+    _demand_joins(request, desk)
     signal = signal_of(request)
     snapshot = desk.snapshot(signal, now_ms)
     seq = journal.next_seq
@@ -64,6 +67,28 @@ def size_answer(request: wire.SizeRequest, desk: Desk, journal: Journal, now_ms:
         expires_ms=None if reservation is None else reservation.expires_ms,
     )
     return SizeAnswer(reply, inputs, reservation, forecast)
+
+
+def _demand_joins(request: wire.SizeRequest, desk: Desk) -> None:
+    """What is added to a netting position must leave its stop and target where they are. Raises ProtocolError."""
+    report, ticket = desk.terminal.account(), request.adds_to
+    if ticket is None or report is None:
+        return
+    if report.account.margin_mode == _HEDGING:
+        raise ProtocolError("bad_value", "The account is hedging: leave adds_to out.", field="adds_to")
+    held = next((each for each in report.positions if each.ticket == ticket), None)
+    if held is None or (held.symbol, held.side) != (request.symbol, request.side) or request.order != "market":
+        message = f"There is no {request.side} position {ticket} in {request.symbol} that a market order could join."
+        raise ProtocolError("bad_value", message, field="adds_to")
+    if held.sl is None or (held.sl, held.tp) != (request.stop_loss, request.take_profit):
+        message = (
+            f"Position {ticket} has stop {held.sl} and target {held.tp}: an addition must send the same, and a stop."
+        )
+        raise ProtocolError("bad_value", message, field="adds_to")
+    promised = {each.symbol for each in report.orders} | {each.symbol for each in desk.ledger.reservations.values()}
+    if request.symbol in promised:
+        message = f"Something is pending or promised in {request.symbol}: add when the terminal shows it."
+        raise ProtocolError("bad_value", message, field="adds_to")
 
 
 def _decide(signal: Signal, snapshot: Snapshot, desk: Desk) -> tuple[Decision, Snapshot]:

@@ -106,6 +106,7 @@ class Client:
         max_risk_pct: float | None = None,
         sent_ms: int | None = None,
         dry_run: bool = False,
+        adds_to: int | None = None,
         request_id: str | None = None,
     ) -> wire.SizeReply:
         """How many lots? A refusal is an answer too: `lots` is 0 and `code` says why."""
@@ -129,6 +130,7 @@ class Client:
             max_risk_pct=max_risk_pct,
             sent_ms=sent_ms,
             dry_run=dry_run,
+            adds_to=adds_to,
         )
         return self.ask(request, wire.SizeReply)
 

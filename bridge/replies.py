@@ -37,6 +37,7 @@ def signal_of(request: SizeRequest) -> Signal:
         max_risk_pct=request.max_risk_pct,
         sent_ms=request.sent_ms,
         magic=request.magic or 0,
+        adds_to=request.adds_to,
     )
 
 

@@ -337,8 +337,8 @@ class Service:
     def _manage(self, request: wire.ManageRequest, desk: Desk, body: bytes, now_ms: int) -> bytes:
         manager = self._managers[desk.login]
 
-        def size(name: str, instruction: Instruction, confidence: float | None) -> Sized:
-            return self._size_open(name, instruction, confidence, desk, now_ms)
+        def size(name: str, instruction: Instruction, confidence: float | None, joins: int | None) -> Sized:
+            return self._size_open(name, instruction, confidence, joins, desk, now_ms)
 
         with desk.undone_on_failure():
             advised = manager.advise(request, now_ms, f"i{self._journal.next_seq}", size)
@@ -353,7 +353,13 @@ class Service:
         return reply
 
     def _size_open(
-        self, name: str, instruction: Instruction, confidence: float | None, desk: Desk, now_ms: int
+        self,
+        name: str,
+        instruction: Instruction,
+        confidence: float | None,
+        joins: int | None,
+        desk: Desk,
+        now_ms: int,
     ) -> Sized:
         """Size an instruction that opens like any entry, its lots being a ceiling; journalled if it may be given."""
         request_id = f"~{name}"
@@ -363,6 +369,7 @@ class Service:
             v=wire.PROTOCOL_VERSION, id=request_id, account=desk.login, symbol=instruction.symbol,
             side=instruction.side, stop_loss=instruction.stop_loss, take_profit=instruction.take_profit,
             confidence=confidence, magic=instruction.magic or None, max_lots=instruction.lots,
+            adds_to=joins,
         )  # fmt: skip
         seq = self._journal.next_seq
         answer = answers.size_answer(request, desk, self._journal, now_ms)

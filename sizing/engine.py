@@ -130,8 +130,19 @@ def _rooms(trade: Trade, budget: float, base_lots: float) -> tuple[Room, ...]:
     return (
         Room("risk_budget", LOTS, base_lots, detail),
         *request(trade.signal, trade.account.equity),
-        *trade.standing.rooms,
+        *_standing_rooms(trade),
         *(trail_room(trail, trade.worst_per_lot, trade.reach_per_lot) for trail in trade.standing.trails),
+    )
+
+
+def _standing_rooms(trade: Trade) -> tuple[Room, ...]:
+    """What stood before the request. An addition that shares a netting position's stop and target is no second one."""
+    rooms = trade.standing.rooms
+    if trade.signal.adds_to is None:
+        return rooms
+    detail = f"added to position {trade.signal.adds_to}"
+    return tuple(
+        room._replace(amount=None, detail=detail) if room.name == "symbol_positions" else room for room in rooms
     )
 
 

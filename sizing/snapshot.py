@@ -37,6 +37,8 @@ class Signal:
     sent_ms: int | None = None
     magic: int = 0
     """The EA's number, by which its deals are told from those of others."""
+    adds_to: int | None = None
+    """Netting: the position that it is added to, whose stop and target it shares; checked against the terminal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

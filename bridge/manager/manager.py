@@ -60,8 +60,8 @@ class Reported(NamedTuple):
     news: bool
 
 
-SizeOpen = Callable[[str, Instruction, float | None], Sized]
-"""Sizes an `open` under an instruction's id, with the signal's confidence."""
+SizeOpen = Callable[[str, Instruction, float | None, int | None], Sized]
+"""Sizes an `open` under an instruction's id, with the signal's confidence and the netting position that it joins."""
 
 
 class Advised(NamedTuple):
@@ -260,7 +260,7 @@ class Manager:
 
     def _issue(self, name: str, offer: Offer, state: State, newest: int, size: SizeOpen) -> Issued | Skipped:
         """An instruction with its id; one that opens with the lots that the sizer allows."""
-        each = offer.instruction
+        each, joins = _joined(offer.instruction, state)
         held = next((position for position in state.held if position.ticket == each.ticket), None)
         market = state.markets.get(each.symbol)
         expires_ms = each.expires_ms or state.now_ms + EXPIRES_MS
@@ -277,7 +277,10 @@ class Manager:
         if each.kind != "open":
             return issued
         opinion = state.opinions.get(each.symbol)
-        reply, seq = size(name, each, None if opinion is None else opinion.confidence)
+        try:
+            reply, seq = size(name, each, None if opinion is None else opinion.confidence, joins)
+        except ProtocolError as fault:
+            return Skipped(each.rule, each.symbol, fault.message)
         if reply.lots <= 0 or reply.reservation is None or reply.expires_ms is None:
             return Skipped(each.rule, each.symbol, f"{reply.code}: {reply.message}")
         return issued._replace(
@@ -410,6 +413,21 @@ def _opinions(request: wire.ManageRequest) -> dict[str, Opinion]:
 def _in_order(chosen: Sequence[Offer]) -> list[Offer]:
     """What lowers risk first: it makes room for what raises it."""
     return sorted(chosen, key=lambda offer: offer.instruction.raises_risk)
+
+
+def _joined(each: Instruction, state: State) -> tuple[Instruction, int | None]:
+    """What is opened into a netting position brings that one's stop and target: an order's own would replace them.
+
+    With the position's ticket; None where it stands for itself.
+    """
+    if each.kind != "open" or state.hedging:
+        return each, None
+    held = next((held for held in state.held if held.symbol == each.symbol and held.side == each.side), None)
+    if held is None:
+        return each, None
+    stop = held.sl if each.stop_loss is None else each.stop_loss
+    target = held.tp if each.take_profit is None else each.take_profit
+    return replace(each, stop_loss=stop, take_profit=target), held.ticket
 
 
 def _sized(each: Instruction, reply: wire.SizeReply) -> str:

@@ -57,6 +57,7 @@ class SizeRequest(Request, frozen=True, kw_only=True, tag="size"):
     max_risk_pct: Annotated[float, Meta(gt=0, le=100)] | None = None
     sent_ms: Millis | None = None
     dry_run: bool = False
+    adds_to: Annotated[int, Meta(ge=1, le=2**63 - 1)] | None = None
 
 
 class FillRequest(Request, frozen=True, kw_only=True, tag="fill"):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bridge.builders import Rig, recomputed
+from tests.bridge.builders import Rig, account_info, quote_info, recomputed
 from tests.manager.rig import ACTIVE, REBALANCE, SHARE, held, manage, managed, report, show
 
 PROFIT = 1.115
@@ -397,3 +397,14 @@ def test_an_ea_gets_only_what_has_its_magic_number(active: Rig) -> None:
     assert manage(active, magics=[3]) == []
     assert {each["ticket"] for each in manage(active, magics=[2])} == {8}
     assert {each["ticket"] for each in manage(active)} == {7}
+
+
+def test_what_is_added_to_a_netting_position_brings_its_stop_and_target(plan: Rig) -> None:
+    account = account_info(margin_mode=0)
+    one = held(volume=0.1, sl=1.0973, tp=1.12)
+    for _ in range(2):
+        plan.tick(1_000)
+        plan.feed(account_info=account, positions=[one], quotes=[quote_info(time_msc=plan.clock.now_ms())])
+    begin(plan, 0.5)
+    (added,) = manage(plan)
+    assert (added["kind"], added["stop_loss"], added["take_profit"]) == ("open", 1.0973, 1.12)
