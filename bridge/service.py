@@ -20,7 +20,8 @@ from bridge.errors import JournalError
 from bridge.journal.records import Entry
 from bridge.journal.store import Journal
 from bridge.manager import replies as told
-from bridge.manager.manager import Manager, Sized
+from bridge.manager.issue import Sized
+from bridge.manager.manager import Manager
 from bridge.protocol import messages as wire
 from bridge.protocol.codec import ProtocolError, decode_request, encode, identify
 from bridge.replies import error_reply

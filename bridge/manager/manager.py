@@ -3,12 +3,13 @@
 It decides nothing about sizes: whatever opens goes through the sizer of an entry, which the service brings along.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from bridge.desk import Desk
 from bridge.manager import lifecycle, offers, origins, portfolio
+from bridge.manager.issue import SizeOpen, info, issue
 from bridge.manager.kept import Issued, Kept
 from bridge.manager.offers import Offer
 from bridge.manager.rule_files import PositionRules, RuleFiles
@@ -24,13 +25,13 @@ from sizing.positions.state import Opinion, State
 from sizing.prop.halts import MANUAL
 from sizing.snapshot import Halt
 
-EXPIRES_MS = 30_000
-"""How long an EA has for an instruction that no rule gives another time."""
 AT_ONCE = 30
 """Instructions in one reply: no more than an EA can send before they expire, for what it refuses then counts as
 failed, and rests."""
 _LATER = "other instructions go first: it is asked for again next time"
 _LOOK_EVERY_MS = 2_000
+_NEWEST = 100
+"""Deals at the end of the history among which the one with the highest ticket is."""
 
 
 class Told(NamedTuple):
@@ -39,13 +40,6 @@ class Told(NamedTuple):
     level: str
     name: str
     fields: dict[str, Any]
-
-
-class Sized(NamedTuple):
-    """What the sizer made of an instruction that opens; the money is reserved where `lots` are above 0."""
-
-    reply: wire.SizeReply
-    seq: int
 
 
 class Reported(NamedTuple):
@@ -58,10 +52,6 @@ class Reported(NamedTuple):
     more_lots: float
     reservation: Reservation | None
     news: bool
-
-
-SizeOpen = Callable[[str, Instruction, float | None, int | None], Sized]
-"""Sizes an `open` under an instruction's id, with the signal's confidence and the netting position that it joins."""
 
 
 class Advised(NamedTuple):
@@ -203,13 +193,13 @@ class Manager:
         later = [Skipped(each.instruction.rule, each.instruction.symbol, _LATER) for each in chosen[AT_ONCE:]]
         told: list[wire.InstructionInfo] = []
         refused: list[Skipped] = []
-        newest = max((deal.ticket for deal in report.deals), default=0)
+        newest = max((deal.ticket for deal in report.deals[-_NEWEST:]), default=0)
         for number, offer in enumerate(_in_order(chosen[:AT_ONCE]), 1):
             each = offer.instruction
             if each.kind == "open" and each.symbol in blocked.entering:  # the plan knows nothing of others' entries
                 issued: Issued | Skipped = Skipped(each.rule, each.symbol, offers.ENTERING)
             else:
-                issued = self._issue(f"{name}-{number}", offer, state, newest, size)
+                issued = issue(f"{name}-{number}", offer, state, newest, size)
             if isinstance(issued, Skipped):
                 refused.append(issued)
                 self._refused_ms[offer.instruction.key] = now_ms
@@ -217,7 +207,7 @@ class Manager:
                     kept = portfolio.tell(kept, offer.instruction.key, "failed", 0.0, None, 0, now_ms)
                 continue
             kept = kept.with_issued(issued)
-            told.append(_info(issued, offer.instruction))
+            told.append(info(issued, offer.instruction))
         self._kept = kept
         shown = (*skipped, *turn_skipped, *waiting, *later, *refused)
         shown = tuple(each for each in shown if asked.names(each.symbol))
@@ -257,42 +247,6 @@ class Manager:
         turn = portfolio.go_on(kept, self.rules.rebalance, state, portfolio.given_of(self._desk, kept))
         self._log(turn.events)
         return turn.kept, turn.skipped
-
-    def _issue(self, name: str, offer: Offer, state: State, newest: int, size: SizeOpen) -> Issued | Skipped:
-        """An instruction with its id; one that opens with the lots that the sizer allows."""
-        each, joins = _joined(offer.instruction, state)
-        held = next((position for position in state.held if position.ticket == each.ticket), None)
-        market = state.markets.get(each.symbol)
-        expires_ms = each.expires_ms or state.now_ms + EXPIRES_MS
-        sells = (each.side == "sell") == (each.kind == "open")
-        touch = None if market is None else market.quote.bid if sells else market.quote.ask
-        issued = Issued(
-            id=name, key=each.key, source=offer.source, kind=each.kind, symbol=each.symbol, side=each.side,
-            rule=each.rule, reason=each.reason, ticket=each.ticket, lots=each.lots, stop_loss=each.stop_loss,
-            take_profit=each.take_profit, magic=each.magic, price=touch,
-            money_per_price=market.money_per_price if market is not None and market.money_per_price > 0 else None,
-            before=0.0 if held is None else held.volume, given_ms=state.now_ms, expires_ms=expires_ms,
-            covers=each.covers, adds_to=each.adds_to, deals_until=newest,
-        )  # fmt: skip
-        if each.kind != "open":
-            return issued
-        opinion = state.opinions.get(each.symbol)
-        try:
-            reply, seq = size(name, each, None if opinion is None else opinion.confidence, joins)
-        except ProtocolError as fault:
-            return Skipped(each.rule, each.symbol, fault.message)
-        if reply.lots <= 0 or reply.reservation is None or reply.expires_ms is None:
-            return Skipped(each.rule, each.symbol, f"{reply.code}: {reply.message}")
-        return issued._replace(
-            lots=reply.lots,
-            price=reply.entry,
-            stop_loss=reply.stop_loss,
-            take_profit=reply.take_profit,
-            expires_ms=min(expires_ms, reply.expires_ms),
-            reservation=reply.reservation,
-            decision=f"d{seq}",
-            reason=_sized(each, reply),
-        )
 
     def report(self, request: wire.ReportRequest, now_ms: int) -> Reported:
         """Take in what an EA says. Raises ProtocolError for an instruction that was never given."""
@@ -415,50 +369,8 @@ def _in_order(chosen: Sequence[Offer]) -> list[Offer]:
     return sorted(chosen, key=lambda offer: offer.instruction.raises_risk)
 
 
-def _joined(each: Instruction, state: State) -> tuple[Instruction, int | None]:
-    """What is opened into a netting position brings that one's stop and target: an order's own would replace them.
-
-    With the position's ticket; None where it stands for itself.
-    """
-    if each.kind != "open" or state.hedging:
-        return each, None
-    held = next((held for held in state.held if held.symbol == each.symbol and held.side == each.side), None)
-    if held is None:
-        return each, None
-    stop = held.sl if each.stop_loss is None else each.stop_loss
-    target = held.tp if each.take_profit is None else each.take_profit
-    return replace(each, stop_loss=stop, take_profit=target), held.ticket
-
-
-def _sized(each: Instruction, reply: wire.SizeReply) -> str:
-    if reply.lots == each.lots:
-        return each.reason
-    return f"{each.reason} The sizer allows {reply.lots:g} of {each.lots:g} lots: {reply.binding}."
-
-
 def _demand_sense(request: wire.ReportRequest, issued: Issued) -> None:
     if request.lots > 0 and issued.kind in ("modify_stop", "cancel"):
         raise ProtocolError("bad_value", f"A {issued.kind} fills no lots: send 0.", field="lots")
     if request.lots > 0 and issued.kind == "open" and not (request.ticket or issued.fill_ticket):
         raise ProtocolError("bad_value", "Name the position that was opened.", field="ticket")
-
-
-def _info(issued: Issued, instruction: Instruction) -> wire.InstructionInfo:
-    return wire.InstructionInfo(
-        id=issued.id,
-        kind=issued.kind,
-        ticket=issued.ticket,
-        symbol=issued.symbol,
-        side=issued.side,
-        lots=issued.lots,
-        price=issued.price if issued.kind == "open" else None,
-        stop_loss=issued.stop_loss,
-        take_profit=issued.take_profit,
-        order=instruction.order,
-        magic=issued.magic,
-        rule=issued.rule,
-        reason=issued.reason,
-        expires_ms=issued.expires_ms,
-        reservation=issued.reservation,
-        decision=issued.decision,
-    )

@@ -1,6 +1,6 @@
 """How each open position began: lots, price and first stop, from the history of deals where there is one."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
 from bridge.manager.kept import Issued, Kept, Origin
@@ -44,23 +44,24 @@ def follow(kept: Kept, report: AccountReport, reservations: Iterable[Reservation
     if new:
         stops = _first_stops(reservations)
         added = _added(kept)
-        origins.update({each.ticket: _origin(each, report, stops, added) for each in new})
+        entries = _entries(report.deals, {each.ticket for each in new})
+        for each in new:
+            volume, price = _began(each, entries.get(each.ticket, []), hedging=hedging)
+            stop = stops.get(each.ticket, each.sl)
+            origins[each.ticket] = Origin(each.ticket, volume, price, stop, added.get(each.ticket, 0))
     origins.update({each.ticket: origins[each.ticket]._replace(sl=each.sl) for each in stopped})
     origins.update({each.ticket: origins[each.ticket]._replace(volume=each.volume) for each in grown})
     failures = {key: each for key, each in kept.failures.items() if now_ms - each.last_ms < _KEPT_MS}
     return replace(kept, origins=origins, memory=_remembered(kept.memory, gone), failures=failures)
 
 
-def _origin(position: Position, report: AccountReport, stops: Mapping[int, float], added: Mapping[int, int]) -> Origin:
-    entries = [deal for deal in report.deals if deal.position_id == position.ticket and deal.entry in (_IN, _IN_OUT)]
-    volume, price = _began(position, entries, hedging=report.account.margin_mode == _HEDGING)
-    return Origin(
-        ticket=position.ticket,
-        volume=volume,
-        price=price,
-        sl=stops.get(position.ticket, position.sl),
-        added_to=added.get(position.ticket, 0),
-    )
+def _entries(deals: Iterable[Deal], tickets: set[int]) -> dict[int, list[Deal]]:
+    """What opened these positions, oldest first."""
+    found: dict[int, list[Deal]] = {}
+    for deal in deals:
+        if deal.position_id in tickets and deal.entry in (_IN, _IN_OUT):
+            found.setdefault(deal.position_id, []).append(deal)
+    return found
 
 
 def _began(position: Position, entries: list[Deal], *, hedging: bool) -> tuple[float, float]:

@@ -41,14 +41,8 @@ T = TypeVar("T")
 
 def load(folder: Path) -> Settings:
     """The settings of a configuration folder. Raises `ConfigError` that lists every problem of every file."""
-    folder = folder.absolute()
-    if not folder.is_dir():
-        raise ConfigError(f"{folder} is not a folder; write one with `lotbridge init`")
-    loader = _Loader(folder)
-    settings = loader.settings()
-    if settings is None or loader.faults:
-        raise ConfigError(report(folder, loader.faults))
-    return settings
+    loader = _Loader(folder.absolute())
+    return loader.whole(loader.settings())
 
 
 def load_access(folder: Path) -> Access:
@@ -56,20 +50,16 @@ def load_access(folder: Path) -> Access:
 
     Whatever else is wrong in its files must not keep anybody from halting a daemon that runs. Raises `ConfigError`.
     """
-    folder = folder.absolute()
-    if not folder.is_dir():
-        raise ConfigError(f"{folder} is not a folder; write one with `lotbridge init`")
-    loader = _Loader(folder)
-    access = loader.access()
-    if access is None or loader.faults:
-        raise ConfigError(report(folder, loader.faults))
-    return access
+    loader = _Loader(folder.absolute())
+    return loader.whole(loader.access())
 
 
 class _Loader:
-    """Reads each file once and keeps what is wrong."""
+    """Reads each file of a folder once and keeps what is wrong. Raises `ConfigError` where there is no folder."""
 
     def __init__(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise ConfigError(f"{folder} is not a folder; write one with `lotbridge init`")
         self.folder = folder
         self.faults: list[Fault] = []
         self._files: dict[tuple[str, type[Any]], Any] = {}
@@ -98,6 +88,12 @@ class _Loader:
             log=log,
             accounts=tuple(account for account in accounts if account is not None),
         )
+
+    def whole(self, found: T | None) -> T:
+        """What was read, if nothing is wrong. Raises `ConfigError`."""
+        if found is None or self.faults:
+            raise ConfigError(report(self.folder, self.faults))
+        return found
 
     def access(self) -> Access | None:
         """The two sections that a client needs."""
