@@ -12,7 +12,7 @@ from bridge.deals import known_already
 from bridge.evidence import Evidence
 from bridge.joint import JointEvidence
 from bridge.journal.records import Changes, PolicyPart
-from bridge.manager.kept import Issued, PositionKeeper
+from bridge.kept import Issued, PositionKeeper
 from bridge.rulekeeper import RuleKeeper
 from bridge.settings import AccountSettings, policy_hash
 from bridge.terminal.base import AccountReport, Execution, Terminal

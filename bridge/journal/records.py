@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from msgspec import Struct
 
-from bridge.manager.kept import PositionsChange
+from bridge.kept import PositionsChange
 from sizing.audit import Forecast, Outcome
 from sizing.ledger import Reservation
 from sizing.policy import Policy

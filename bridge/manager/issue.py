@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from bridge.manager.kept import Issued
+from bridge.kept import Issued
 from bridge.manager.offers import Offer
 from bridge.protocol import messages as wire
 from bridge.protocol.codec import ProtocolError

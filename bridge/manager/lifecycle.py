@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from bridge.manager.kept import Failure, Issued, Standing
+from bridge.kept import Failure, Issued, Standing
 from bridge.protocol.messages import ReportRequest
 from sizing.ledger import Reservation
 from sizing.snapshot import Deal, Position

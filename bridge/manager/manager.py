@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from bridge.desk import Desk
+from bridge.kept import Issued, Kept
 from bridge.manager import lifecycle, offers, origins, portfolio
 from bridge.manager.issue import SizeOpen, info, issue
-from bridge.manager.kept import Issued, Kept
 from bridge.manager.offers import Offer
 from bridge.manager.rule_files import PositionRules, RuleFiles
 from bridge.manager.view import blind, state_of

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
+from bridge.kept import Failure, Kept, Source
 from bridge.manager import lifecycle
-from bridge.manager.kept import Failure, Kept, Source
 from sizing.positions.instruction import Instruction, Skipped
 
 CLOSING = ("close", "close_partial")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from bridge.manager.kept import Issued, Kept, Origin
+from bridge.kept import Issued, Kept, Origin
 from bridge.terminal.base import AccountReport
 from sizing.ledger import Reservation
 from sizing.positions.instruction import Done, Memory

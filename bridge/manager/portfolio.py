@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from bridge.desk import Desk
-from bridge.manager.kept import Day, Issued, Kept
+from bridge.kept import Day, Issued, Kept
 from bridge.manager.offers import Asked
 from sizing.positions.instruction import Instruction, Skipped
 from sizing.positions.rebalance import (

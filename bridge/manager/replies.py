@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from bridge.desk import Desk
+from bridge.kept import Issued, Kept
 from bridge.manager import portfolio
-from bridge.manager.kept import Issued, Kept
 from bridge.manager.manager import Advised, Manager
 from bridge.manager.view import state_of
 from bridge.protocol import messages as wire

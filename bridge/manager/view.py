@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 from bridge.desk import Desk
-from bridge.manager.kept import Origin
+from bridge.kept import Origin
 from bridge.manager.volume import momentum_pct, volume_ratio
 from bridge.terminal.base import AccountReport
 from sizing import gates, money

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from bridge.manager.kept import Kept, PositionsChange, changed, difference
+from bridge.kept import Kept, PositionsChange, changed, difference
 from tests.bridge.builders import decoded
 from tests.bridge.model import Model
 from tests.bridge.model_broker import DIGITS, PIP, Broker, Held, MarginMode, Side, Statement

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.manager import kept as module
-from bridge.manager.kept import (
+from bridge import kept as module
+from bridge.kept import (
     NOTHING,
     Day,
     Failure,

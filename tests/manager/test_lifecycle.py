@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.manager.kept import Failure, Issued
+from bridge.kept import Failure, Issued
 from bridge.manager.lifecycle import LATE_MS, SETTLE_MS, Seen, failed, gave_up, happened, settle, told, waits
 from bridge.protocol.messages import ReportRequest
 from sizing.ledger import Fill, Reservation
