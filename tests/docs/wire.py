@@ -162,10 +162,12 @@ _NAMED: dict[type[msgspec.Struct], str] = {
 }  # fmt: skip
 """Records whose field has the name of another record's."""
 _LARGEST = 2**63 - 1
-_ORDER = ("buy", "sell", "trending", "ranging", "volatile", "market", "pending", "ok", "reject", "error",
-          "M1", "M5", "M15", "M30", "H1", "H4", "D1",
-          "daily", "total", "ends", "pauses", "weekend", "break", "news", "bullish", "bearish", "high", "medium", "low", "done", "partial",
-          "failed", "open", "close", "close_partial", "modify_stop", "cancel", "limit", "stop", "stop_limit")  # fmt: skip
+_ORDER = (
+    "buy", "sell", "trending", "ranging", "volatile", "market", "pending", "ok", "reject", "error",
+    "M1", "M5", "M15", "M30", "H1", "H4", "D1", "daily", "total", "ends", "pauses", "weekend", "break", "news",
+    "bullish", "bearish", "high", "medium", "low", "done", "partial", "failed",
+    "open", "close", "close_partial", "modify_stop", "cancel", "limit", "stop", "stop_limit",
+)  # fmt: skip
 
 
 def _order(value: str | int | None) -> int:
