@@ -10,9 +10,9 @@ import zmq.auth
 
 from bridge.cli.folders import find_config
 from bridge.cli.screen import print_json
-from bridge.client import DEFAULT_ADDRESS, Client, RequestError
+from bridge.client import DEFAULT_ADDRESS, Client, NoAnswerError, RequestError
 from bridge.errors import ClientError, ConfigError
-from bridge.settings import Access, AuthSettings, load_access
+from bridge.settings import Access, AuthSettings, load, load_access
 
 _EVERY_ADDRESS = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - read, not bound
 _BIND = re.compile(r"tcp://(?P<host>.+):(?P<port>\*|\d+)")
@@ -54,6 +54,10 @@ def connected(
     try:
         with client:
             yield client
+    except NoAnswerError:
+        if folder is not None:
+            load(folder)  # what is wrong there may be why no daemon runs; it says so better
+        raise
     except RequestError as error:
         if not as_json:
             raise
