@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bridge.replay.run import RunInfo
     from bridge.replay.ticks import TickSource
 
-_FIRM = "ftmo-2step"
+_FIRM, _STRATEGY = "ftmo-2step", "ma-cross"
 
 _PACED = {
     "ticks",
@@ -60,13 +60,15 @@ def replay(
         typer.Option("--symbols", metavar="NAMES", help="Only these, with commas between.", show_default=False),
     ] = None,
     signals: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--signals",
             metavar="WHAT",
-            help="FILE.csv, FILE.parquet, an example such as ma-cross:fast=10,slow=40, or module:function of your own.",
+            help="FILE.csv, FILE.parquet, an example such as ma-cross:fast=10,slow=40, module:function of your own, or "
+            "none. Default: ma-cross; with --targets none.",
+            show_default=False,
         ),
-    ] = "ma-cross",
+    ] = None,
     config: Annotated[
         list[Path] | None,
         typer.Option(
@@ -128,6 +130,25 @@ def replay(
             help="How often the configuration's rules about open positions are asked, in market time; 0: never.",
         ),
     ] = 60,
+    targets: Annotated[
+        Path | None,
+        typer.Option(
+            "--targets",
+            metavar="FILE",
+            help="Begin a plan of rebalancing to the weights of this .toml or .csv file.",
+            show_default=False,
+        ),
+    ] = None,
+    rebalance_every: Annotated[
+        int,
+        typer.Option(
+            "--rebalance-every",
+            metavar="DAYS",
+            min=0,
+            max=3_650,
+            help="With --targets: begin it anew after so many days of market time; 0: only once.",
+        ),
+    ] = 0,
     engine: Annotated[Engine, typer.Option(help="fast, or events: tick by tick, to check the fast one by.")] = "fast",
     out: Annotated[
         Path | None,
@@ -163,6 +184,7 @@ def replay(
 
     folders = config or []
     _check(folders, account, firm, preset, out, pace, go_on=go_on)
+    _check_plan(targets, rebalance_every, manage_every)
     if currency is not None and re.fullmatch("[A-Z]{3}", currency) is None:
         raise typer.BadParameter("It must be a code of three letters, such as EUR.", param_hint="--currency")
     if balance is not None and not math.isfinite(balance):
@@ -190,7 +212,7 @@ def replay(
         _plan(
             source, each, signals, root if len(accounts) == 1 else root / "ab"[number], engine,
             terms=terms_of(each, currency, leverage), netting=netting, latency_ms=latency_ms, slippage=slippage,
-            zone=zone, manage_every=manage_every,
+            zone=zone, manage_every=manage_every, targets=targets, rebalance_every=rebalance_every,
         )
         for number, each in enumerate(accounts)
     ]  # fmt: skip
@@ -237,6 +259,14 @@ def _check(
         raise typer.BadParameter("One configuration can be served.", param_hint="--pace")
 
 
+def _check_plan(targets: Path | None, rebalance_every: int, manage_every: int) -> None:
+    """Options about plans of rebalancing."""
+    if targets is None and rebalance_every:
+        raise typer.BadParameter("Only with --targets.", param_hint="--rebalance-every")
+    if targets is not None and not manage_every:
+        raise typer.BadParameter("A plan needs somebody who asks: not with --manage-every 0.", param_hint="--targets")
+
+
 def _check_paced(context: typer.Context) -> None:
     """EAs trade themselves, on a broker of the daemon's: what is simulated here does not reach them."""
     for parameter in context.command.params:
@@ -277,7 +307,7 @@ def _source(ticks: Path | None, symbols: list[str] | None) -> "TickSource":
 def _plan(
     source: "TickSource",
     account: "Account",
-    signals: str,
+    signals: str | None,
     out: Path,
     engine: Engine,
     *,
@@ -287,15 +317,20 @@ def _plan(
     slippage: float,
     zone: str,
     manage_every: int,
+    targets: Path | None,
+    rebalance_every: int,
 ) -> "Plan":
     from bridge.market.broker_zone import zone_of  # noqa: PLC0415
-    from bridge.replay.load import left_out, load_strategy, strategy_text, unheard  # noqa: PLC0415
+    from bridge.replay.load import NOTHING, left_out, load_strategy, strategy_text, unheard  # noqa: PLC0415
     from bridge.replay.plan import BrokerWish, Plan  # noqa: PLC0415
+    from bridge.replay.rebalancing import read_rebalancing  # noqa: PLC0415
 
     try:
         zone_of(zone)
     except ValueError as fault:
         raise typer.BadParameter(str(fault), param_hint="--zone") from None
+    if signals is None:
+        signals = _STRATEGY if targets is None else NOTHING
     strategy = load_strategy(signals)
     notes = (*account.notes, *([terms.note] if terms.note else []), *left_out(strategy, source))
     plan = Plan(
@@ -318,6 +353,7 @@ def _plan(
         notes=notes,
         said=strategy_text(signals),
         manage_every_s=manage_every,
+        rebalancing=None if targets is None else read_rebalancing(targets, rebalance_every, source, account.settings),
     )
     if not plan.manages:
         plan = replace(plan, notes=(*notes, *unheard(strategy)))

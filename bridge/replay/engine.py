@@ -144,7 +144,7 @@ class Replay:
         if plan.manages:
             self._manager = Manager(
                 account, self._session, self._agenda, self.writer, self._trader, latency_ms=wish.latency_ms,
-                every_ms=plan.manage_every_s * 1000,
+                every_ms=plan.manage_every_s * 1000, rebalancing=plan.rebalancing,
             )  # fmt: skip
         if checkpoint is not None:
             self._trader.opened, self._trader.granted = checkpoint.opened, checkpoint.granted
@@ -206,7 +206,7 @@ class Replay:
             if item.kind == "reset":
                 self._reset(item.time_ms)
                 continue
-            if item.kind == "manage" and not self._to_manage():
+            if item.kind == "manage" and not self._to_manage(item.time_ms):
                 continue
             self._reach(item.time_ms)
             if self._breach is None:
@@ -256,9 +256,9 @@ class Replay:
         if changed:
             self._manage()
 
-    def _to_manage(self) -> bool:
+    def _to_manage(self, ms: int) -> bool:
         """Whether there is anything to ask the rules about: time that passes closes positions, and opens none."""
-        return self._manager is not None and self._manager.concerned
+        return self._manager is not None and self._manager.concerned(ms)
 
     def _manage(self) -> None:
         if self._manager is not None:
@@ -329,9 +329,13 @@ class Replay:
         goal = self._goal
         result = result_note(
             self._there(), self.writer, self._breach, target_ms=goal.met_ms, days_traded=goal.traded,
-            granted=self._trader.granted, manages=self.plan.manages, seconds=self._seconds,
+            granted=self._trader.granted, manages=self.plan.manages, plans=self._plans(), seconds=self._seconds,
         )  # fmt: skip
         return run_info(self.plan, result, complete=complete)
+
+    def _plans(self) -> int | None:
+        """Plans of rebalancing begun; None where none is asked for."""
+        return None if self._manager is None or self.plan.rebalancing is None else self._manager.plans
 
     # Going on --------------------------------------------------------------------------------------------------------
 
@@ -344,6 +348,7 @@ class Replay:
         own = run_info(self.plan, found.result, complete=True)
         parts = {"market": "market", "account": "account", "broker": "broker", "strategy": "strategy"}
         parts |= {"config": "configuration", "engine": "engine"}
+        parts |= {"rebalancing": "plan of rebalancing"}
         self._demand_same([text for name, text in parts.items() if getattr(own, name) != getattr(found, name)])
         return found if found.complete else None
 

@@ -1,20 +1,43 @@
 """What stands behind `--signals`: a file, an example's name, or the user's own code."""
 
-import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bridge.errors import ReplayError
+from bridge.replay.digest import digest
 from bridge.replay.examples import EXAMPLES, make_example
 from bridge.replay.signal_table import SUFFIXES
 from bridge.replay.signals import Signals, read_signals
-from bridge.replay.strategy import Strategy
+from bridge.replay.strategy import Entry, Exit, Stance, Strategy, View
 from bridge.replay.ticks import TickSource
 from bridge.replay.user_code import file_of, load_user_code
 
+NOTHING = "none"
+"""In place of a strategy: what is open is managed, and a plan of rebalancing carried out, by themselves."""
+
+
+class Nothing:
+    """Never wishes for anything."""
+
+    name, timeframe = NOTHING, None
+
+    def times(self) -> NDArray[np.int64]:
+        return np.empty(0, np.int64)
+
+    def on_time(self, view: View) -> tuple[Entry | Exit | Stance, ...]:  # noqa: ARG002 - as every strategy
+        return ()
+
 
 def load_strategy(text: str) -> Strategy:
-    """`FILE.csv`, `FILE.parquet`, `ma-cross:fast=10`, `module:function` or `file.py:function`. Raises ReplayError."""
+    """`FILE.csv`, `FILE.parquet`, `ma-cross:fast=10`, `module:function`, `file.py:function` or `none`.
+
+    Raises ReplayError.
+    """
+    if text == NOTHING:
+        return Nothing()
     if Path(text).suffix.lower() in SUFFIXES:
         return read_signals(Path(text))
     if text.partition(":")[0] in EXAMPLES:
@@ -23,7 +46,7 @@ def load_strategy(text: str) -> Strategy:
         return load_user_code(text)
     raise ReplayError(
         f"{text} is no strategy: give a file of signals (.csv, .parquet), {' or '.join(EXAMPLES)}, "
-        "or your own as module:function or file.py:function"
+        f"your own as module:function or file.py:function, or {NOTHING}"
     )
 
 
@@ -32,17 +55,14 @@ def strategy_text(text: str) -> str:
 
     Folders are left out. Raises ReplayError.
     """
-    if Path(text).suffix.lower() not in SUFFIXES and text.partition(":")[0] in EXAMPLES:
+    example = Path(text).suffix.lower() not in SUFFIXES and text.partition(":")[0] in EXAMPLES
+    if example or text == NOTHING:
         return text
     path = Path(text) if Path(text).suffix.lower() in SUFFIXES else file_of(text)
     if path is None:
         return text
-    try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as fault:
-        raise ReplayError(f"{path} cannot be read: {fault.strerror or fault}") from fault
     named = text if path == Path(text) else text.rpartition(":")[0]
-    return f"{Path(named).name}{text.removeprefix(named)} ({digest[:12]})"
+    return f"{Path(named).name}{text.removeprefix(named)} ({digest(path)})"
 
 
 def left_out(strategy: Strategy, source: TickSource) -> tuple[str, ...]:

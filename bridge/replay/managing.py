@@ -16,6 +16,7 @@ from bridge.market.broker_types import Refusal
 from bridge.protocol import messages as wire
 from bridge.replay.agenda import Agenda, Item
 from bridge.replay.paper import PaperAccount
+from bridge.replay.rebalancing import Rebalancing
 from bridge.replay.run import InstructionRow, RunWriter
 from bridge.replay.session import Session
 from bridge.replay.strategy import Stance
@@ -59,10 +60,14 @@ class ManagerState(msgspec.Struct, frozen=True):
     """Ticks of all symbols that had come when it last asked."""
     scheduled_ms: int = 0
     """Up to here it is known when to ask."""
+    plans: int = 0
+    """Plans of rebalancing begun so far."""
+    begun_ms: int | None = None
+    """When the last of them was."""
 
 
 class Manager:
-    """Asks about every `every_ms` of market time, and when told to."""
+    """Asks about every `every_ms` of market time, and when told to; with `rebalancing` it begins plans, too."""
 
     def __init__(
         self,
@@ -74,6 +79,7 @@ class Manager:
         *,
         latency_ms: int,
         every_ms: int,
+        rebalancing: Rebalancing | None = None,
     ) -> None:
         self._account = account
         self._session = session
@@ -81,14 +87,19 @@ class Manager:
         self._writer = writer
         self._trader = trader
         self._latency_ms, self._every_ms = latency_ms, every_ms
+        self._rebalancing = rebalancing
         self._stances: dict[str, Stance] = {}
         self._ids: set[str] = set()
         self._kept = ManagerState()
 
+    def concerned(self, at_ms: int) -> bool:
+        """Whether there may be anything to ask about at a moment."""
+        return self._manages or self._due(at_ms)
+
     @property
-    def concerned(self) -> bool:
-        """Whether there is anything to ask about."""
-        return self._account.holds or bool(self._stances)
+    def plans(self) -> int:
+        """Plans of rebalancing begun so far."""
+        return self._kept.plans
 
     def hear(self, stance: Stance) -> bool:
         """Take over what is expected of a symbol from now on; whether that is something else than before."""
@@ -111,10 +122,12 @@ class Manager:
     def ask(self) -> None:
         """Ask what to do now, unless no tick has come since the last time; it reaches the broker after the latency."""
         account = self._account
-        seen = account.ticks_read
-        if not self.concerned or seen == self._kept.seen:
+        seen, begins = account.ticks_read, self._begins()
+        if not (self._manages or begins) or seen == self._kept.seen:
             return
         self._session.poll(account.now_ms)
+        if begins:
+            self._begin_plan()
         number = self._kept.asked + 1
         self._keep(asked=number, seen=seen)
         stances = [self._stances[symbol] for symbol in sorted(self._stances)]
@@ -147,6 +160,29 @@ class Manager:
         self._kept = state
         self._stances = {each.symbol: each for each in state.stances}
         self._ids = {each.id for each in self._writer.instructions}
+
+    @property
+    def _manages(self) -> bool:
+        """Whether something is open, expected, or under way."""
+        planned = self._rebalancing is not None and self._session.plan_runs
+        return planned or self._account.holds or bool(self._stances)
+
+    # Plans of rebalancing --------------------------------------------------------------------------------------------
+
+    def _due(self, at_ms: int) -> bool:
+        return self._rebalancing is not None and self._rebalancing.due(at_ms, self._kept.begun_ms)
+
+    def _begins(self) -> bool:
+        """Whether a plan is to begin now: every one of its symbols has a price."""
+        if self._rebalancing is None or not self._due(self._account.now_ms):
+            return False
+        return all(self._account.quote(each.symbol) is not None for each in self._rebalancing.targets)
+
+    def _begin_plan(self) -> None:
+        if self._rebalancing is not None:
+            number = self._kept.plans + 1
+            self._session.rebalance(self._rebalancing.targets, number)
+            self._keep(plans=number, begun_ms=self._account.now_ms)
 
     # Instructions ----------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,17 @@ from importlib.metadata import version
 
 from bridge.replay.paper import Found, PaperAccount
 from bridge.replay.plan import Plan
-from bridge.replay.run import AccountNote, BreachNote, ConfigNote, MarketNote, ResultNote, RuleNote, RunInfo, RunWriter
+from bridge.replay.run import (
+    AccountNote,
+    BreachNote,
+    ConfigNote,
+    MarketNote,
+    RebalancingNote,
+    ResultNote,
+    RuleNote,
+    RunInfo,
+    RunWriter,
+)
 from bridge.settings import policy_hash
 
 
@@ -49,7 +59,13 @@ def run_info(plan: Plan, result: ResultNote, *, complete: bool) -> RunInfo:
             for rule in firm.rules
         ),
         result=result,
+        rebalancing=_rebalancing_note(plan),
     )
+
+
+def _rebalancing_note(plan: Plan) -> RebalancingNote | None:
+    wanted = plan.rebalancing
+    return None if wanted is None else RebalancingNote(targets_file=wanted.file, every_days=wanted.every_days)
 
 
 def result_note(
@@ -61,6 +77,7 @@ def result_note(
     days_traded: int,
     granted: int,
     manages: bool,
+    plans: int | None,
     seconds: float,
 ) -> ResultNote:
     """How the account stands."""
@@ -80,4 +97,5 @@ def result_note(
         trades=len(writer.trades),
         seconds=round(seconds, 3),
         instructions=len(writer.instructions) if manages else None,
+        plans=plans,
     )

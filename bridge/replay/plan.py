@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from bridge.errors import ReplayError
+from bridge.replay.digest import digest
+from bridge.replay.rebalancing import Rebalancing
 from bridge.replay.strategy import Strategy
 from bridge.replay.ticks import TickSource
 from bridge.settings import AccountSettings, policy_hash
@@ -50,6 +51,8 @@ class Plan:
     """What was left out or changed, one sentence each."""
     manage_every_s: int = 60
     """Seconds of market time between two questions about what is open; 0: never, nor without files of rules."""
+    rebalancing: Rebalancing | None = None
+    """The weights that plans of rebalancing are begun for; only where the configuration has rules for that."""
 
     @property
     def strategy_text(self) -> str:
@@ -64,11 +67,11 @@ class Plan:
     def rules_files(self) -> tuple[str, ...]:
         """The files of those rules that are asked, each with a digest. Raises ReplayError."""
         positions = self.settings.positions
-        return tuple(f"{positions.name_of(path)} ({_digest(path)})" for path in positions.paths if self.manages)
+        return tuple(f"{positions.name_of(path)} ({digest(path)})" for path in positions.paths if self.manages)
 
     def key(self) -> dict[str, Any]:
         """What must be the same to go on with an interrupted run, in words that an error can name."""
-        source = self.source
+        source, plan = self.source, self.rebalancing
         specs = msgspec.json.encode([each.spec for each in source.symbols.values()])
         return {
             "lotbridge": version("lotbridge"),
@@ -83,11 +86,5 @@ class Plan:
             ],
             "broker": asdict(self.broker),
             "engine": self.engine,
+            "plan of rebalancing": None if plan is None else [plan.file, plan.every_days],
         }  # fmt: skip
-
-
-def _digest(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-    except OSError as fault:
-        raise ReplayError(f"{path} cannot be read: {fault.strerror or fault}") from fault

@@ -87,7 +87,7 @@ class ResultNote(msgspec.Struct, frozen=True, kw_only=True):
 
     `target_ms` is the first moment at which the profit target and the minimum of trading days were met, else None.
     `decisions`, `trades` and `instructions` are the rows of the three files; None: no rules about open positions were
-    asked, and there is no such file.
+    asked, and there is no such file. `plans` of rebalancing were begun; None: no targets were given.
     """
 
     balance: float
@@ -101,6 +101,14 @@ class ResultNote(msgspec.Struct, frozen=True, kw_only=True):
     trades: int
     seconds: float
     instructions: int | None = None
+    plans: int | None = None
+
+
+class RebalancingNote(msgspec.Struct, frozen=True, kw_only=True):
+    """The file of target weights with a digest, and after how many days a new plan began; 0: there was only one."""
+
+    targets_file: str
+    every_days: int
 
 
 class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +126,7 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     config: ConfigNote
     rules: tuple[RuleNote, ...]
     result: ResultNote
+    rebalancing: RebalancingNote | None = None
 
 
 class DecisionRow(NamedTuple):

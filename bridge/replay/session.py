@@ -10,6 +10,7 @@ from bridge.clock import SteppedClock
 from bridge.desk import Desk
 from bridge.errors import ReplayError
 from bridge.journal.store import Journal
+from bridge.manager.portfolio import running
 from bridge.market.recording import BarSeries
 from bridge.protocol import messages as wire
 from bridge.protocol.codec import encode
@@ -92,7 +93,8 @@ class Session:
     def __init__(self, settings: AccountSettings, terminal: ReplayTerminal, journal: Journal) -> None:
         self.clock = SteppedClock()
         self.login = settings.login
-        self._service = Service([Desk(settings, terminal)], journal, self.clock)
+        self._desk = Desk(settings, terminal)
+        self._service = Service([self._desk], journal, self.clock)
 
     def poll(self, now_ms: int) -> None:
         """What a daemon does between requests, as of now."""
@@ -164,6 +166,19 @@ class Session:
         except msgspec.ValidationError:
             refused = msgspec.json.decode(body, type=wire.ErrorReply)
             raise ReplayError(f"The service refused {request}: {refused.code}: {refused.message}") from None
+
+    def rebalance(self, targets: Iterable[wire.TargetInfo], number: int) -> None:
+        """Begin a plan, in place of one that still runs."""
+        self._tell(
+            wire.RebalanceRequest(
+                v=1, id=f"replay-rebalance-{number}", account=self.login, reason="replay", targets=list(targets)
+            )
+        )
+
+    @property
+    def plan_runs(self) -> bool:
+        """Whether anything may still come of the last plan of rebalancing."""
+        return running(self._desk.positions.kept) is not None
 
     def report(
         self, instruction: str, status: Literal["done", "failed"], ticket: int, lots: float, price: float | None,

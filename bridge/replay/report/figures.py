@@ -30,7 +30,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     `days` are calendar days from the first tick to the last; `target` is the profit that the firm wants.
     A trade wins with a net above 0. `profit_factor` is what winners made over what losers lost. `expectancy_r` is the
     mean of the R-multiples. `bound` counts the granted decisions by the cap that bound, `refused` the others by code.
-    `instructions` are those of the rules about open positions; None where no rules were asked.
+    `instructions` are those of the rules about open positions; None where no rules were asked. `plans` of rebalancing
+    were begun, for the weights of `targets_file`; None where no targets were given.
     """
 
     name: str
@@ -82,6 +83,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     forecast: Forecast
     instructions: int | None
     instructions_done: int | None
+    plans: int | None
+    targets_file: str | None
     ticks: int
     engine: str
     version: str
@@ -148,6 +151,8 @@ def figures_of(run: Run) -> Figures:
         forecast=forecast_of(run),
         instructions=result.instructions,
         instructions_done=None if result.instructions is None else sum(e.status == "done" for e in run.instructions),
+        plans=result.plans,
+        targets_file=None if info.rebalancing is None else info.rebalancing.targets_file,
         ticks=info.market.ticks,
         engine=info.engine,
         version=info.version,

@@ -115,6 +115,8 @@ def _decisions(figures: Figures) -> Iterator[Line]:
     if figures.instructions is not None:
         told = f"{figures.instructions:,}, of these carried out {figures.instructions_done:,}"
         yield Line("instructions of rules", told, figures.instructions)
+    if figures.plans is not None:
+        yield Line("plans of rebalancing", f"{figures.plans:,}, of {figures.targets_file}", figures.plans)
 
 
 def headrooms(figures: Figures) -> list[tuple[str, str, float]]:
