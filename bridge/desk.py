@@ -311,6 +311,8 @@ class Desk:
         `lots` are those that the last report has added.
         """
         done = issued.standing == "done"
+        if price is None and lots > 0:
+            price = self._touch(issued)
         if issued.kind == "modify_stop" and done:
             self.terminal.modified(issued.ticket, issued.stop_loss, issued.take_profit)
         elif issued.kind == "cancel" and done:
@@ -319,6 +321,12 @@ class Desk:
             self.terminal.closed(issued.ticket, lots, price)
         elif lots > 0 and price is not None and reservation is not None:
             self.executed(reservation, issued.fill_ticket, lots, price)
+
+    def _touch(self, issued: Issued) -> float | None:
+        """What an order fills at that is reported without its price."""
+        quote = self.terminal.quote(issued.symbol)
+        buys = (issued.side == "buy") == (issued.kind == "open")
+        return None if quote is None else quote.ask if buys else quote.bid
 
     def firm_state(self, view: AccountView, now_ms: int) -> FirmState:
         """The firm's rules now; worked out anew when the account or the day has changed."""

@@ -23,13 +23,18 @@ from sizing.positions.instruction import Instruction, Skipped
 from sizing.positions.rebalance import Event, Target, begin, cancel, resume
 from sizing.positions.state import Opinion, State
 from sizing.prop.halts import MANUAL
-from sizing.snapshot import Halt
+from sizing.snapshot import Halt, Position
 
 AT_ONCE = 30
 """Instructions in one reply: no more than an EA can send before they expire, for what it refuses then counts as
 failed, and rests."""
+_UNKNOWN = "the terminal does not know the symbol, or it matches no pattern of the symbols file"
 _LATER = "other instructions go first: it is asked for again next time"
 _LOOK_EVERY_MS = 2_000
+_HAIR = 5e-9
+"""Lots: no symbol's volume_step is smaller."""
+_FAR = 2.0
+"""So many times the touch price no fill is away from it."""
 _NEWEST = 100
 """Deals at the end of the history among which the one with the highest ticket is."""
 
@@ -138,9 +143,11 @@ class Manager:
         if lifecycle.happened(after) and not lifecycle.happened(before):
             kept = origins.remember(kept, after, now_ms)
         if after.settled and not before.final:
-            self._tell(
-                "info", "instruction_reconciled", instruction=after.id, standing=after.standing, filled=after.filled
-            )
+            told = {"instruction": after.id, "symbol": after.symbol, "rule": after.rule}
+            if after.standing == "expired":
+                self._tell("warning", "instruction_unheard", **told)
+            else:
+                self._tell("info", "instruction_reconciled", **told, filled=after.filled)
         return kept
 
     def _look(self, now_ms: int, plan_id: str) -> None:
@@ -173,6 +180,8 @@ class Manager:
         if refusal is not None or report is None:
             return Advised(refusal)
         opinions, asked = _opinions(request), offers.Asked(request.symbols, request.magics)
+        unknown = [Skipped("signals", each, _UNKNOWN) for each in opinions if not self._desk.knows(each)]
+        opinions = {name: opinion for name, opinion in opinions.items() if self._desk.knows(name)}
         if self.rules.empty and self._kept.plan is None:
             return Advised(None)
         self._follow(now_ms)
@@ -209,7 +218,7 @@ class Manager:
             kept = kept.with_issued(issued)
             told.append(info(issued, offer.instruction))
         self._kept = kept
-        shown = (*skipped, *turn_skipped, *waiting, *later, *refused)
+        shown = (*unknown, *skipped, *turn_skipped, *waiting, *later, *refused)
         shown = tuple(each for each in shown if asked.names(each.symbol))
         return Advised(None, tuple(told), shown)
 
@@ -254,7 +263,8 @@ class Manager:
         if issued is None:
             message = f"Account {self._desk.login} was given no instruction {request.instruction!r}."
             raise ProtocolError("bad_value", message, field="instruction")
-        _demand_sense(request, issued)
+        report = self._desk.terminal.account()
+        _demand_sense(request, issued, () if report is None else report.positions)
         after = lifecycle.told(issued, request, now_ms)
         reservation = self._booked(after, now_ms)
         if after is issued:
@@ -317,7 +327,12 @@ class Manager:
             self._kept = replace(previous, plan=plan)
 
     def _demand_known(self, targets: Iterable[wire.TargetInfo]) -> None:
+        seen: set[str] = set()
         for place, each in enumerate(targets):
+            if each.symbol in seen:
+                message = f"{each.symbol} stands twice among the targets."
+                raise ProtocolError("bad_value", message, field=f"targets[{place}].symbol")
+            seen.add(each.symbol)
             if not self._desk.knows(each.symbol):
                 message = f"{each.symbol} is not known to the terminal, or matches no pattern of the symbols file."
                 raise ProtocolError("unknown_symbol", message, field=f"targets[{place}].symbol")
@@ -369,8 +384,21 @@ def _in_order(chosen: Sequence[Offer]) -> list[Offer]:
     return sorted(chosen, key=lambda offer: offer.instruction.raises_risk)
 
 
-def _demand_sense(request: wire.ReportRequest, issued: Issued) -> None:
+def _demand_sense(request: wire.ReportRequest, issued: Issued, positions: Iterable[Position]) -> None:
+    """Refuse what cannot have happened: it would be believed, and booked."""
     if request.lots > 0 and issued.kind in ("modify_stop", "cancel"):
         raise ProtocolError("bad_value", f"A {issued.kind} fills no lots: send 0.", field="lots")
     if request.lots > 0 and issued.kind == "open" and not (request.ticket or issued.fill_ticket):
         raise ProtocolError("bad_value", "Name the position that was opened.", field="ticket")
+    if request.lots > issued.lots + _HAIR and issued.kind not in ("modify_stop", "cancel"):
+        message = f"{issued.id} was for {issued.lots:g} lots; {request.lots:g} cannot have been filled for it."
+        raise ProtocolError("bad_value", message, field="lots")
+    price, touch = request.price, issued.price
+    if price is not None and touch is not None and not touch / _FAR <= price <= touch * _FAR:
+        raise ProtocolError("bad_value", f"{price:g} is no price of {issued.symbol}, now {touch:g}.", field="price")
+    if issued.kind != "open" and request.ticket not in (0, issued.ticket):
+        raise ProtocolError("bad_value", f"{issued.id} is about ticket {issued.ticket}.", field="ticket")
+    held = next((each for each in positions if each.ticket == request.ticket), None)
+    if issued.kind == "open" and held is not None and (held.symbol, held.side) != (issued.symbol, issued.side):
+        message = f"Position {held.ticket} is a {held.side} of {held.symbol}, and {issued.id} was none."
+        raise ProtocolError("bad_value", message, field="ticket")

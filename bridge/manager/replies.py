@@ -15,6 +15,7 @@ from bridge.terminal.base import AccountReport
 from sizing.positions.instruction import Memory, Skipped
 from sizing.positions.rebalance import Entry, Plan, attribution
 from sizing.positions.rebalance.exposure import net_lots
+from sizing.positions.rebalance.quality import Total
 from sizing.positions.rebalance.settlement import positions
 from sizing.positions.state import Held, State
 from sizing.snapshot import Deal
@@ -78,9 +79,9 @@ def positions_reply(request: wire.PositionsRequest, desk: Desk, manager: Manager
         positions=[] if state is None else [_held_info(each, state, kept.memory) for each in state.held],
         pending=[_past_info(each) for each in kept.issued.values()],
         history=[_past_info(each) for each in reversed(history)],
-        symbols=[wire.SumInfo(*each) for each in sums.symbols],
-        by_rule=[wire.SumInfo(*each) for each in sums.rules],
-        strategies=[wire.SumInfo(*each) for each in sums.strategies],
+        symbols=list(map(_sum, sums.symbols)),
+        by_rule=list(map(_sum, sums.rules)),
+        strategies=list(map(_sum, sums.strategies)),
         plan=None if kept.plan is None else plan_info(kept.plan, state),
         portfolio=_portfolio(desk, manager, kept, state),
     )
@@ -127,7 +128,7 @@ def _actions(memory: Memory, ticket: int) -> list[str]:
 
 
 def _rounded(figure: float) -> float | None:
-    return round(figure, 4) if math.isfinite(figure) else None
+    return round(figure, 4) + 0.0 if math.isfinite(figure) else None
 
 
 def _past_info(issued: Issued) -> wire.PastInfo:
@@ -148,12 +149,16 @@ def _past_info(issued: Issued) -> wire.PastInfo:
         filled=issued.filled,
         price=issued.fill_price,
         retcode=issued.retcode,
-        slippage_bps=None if slip is None or not issued.price else round(slip / issued.price * 10_000, 4),
+        slippage_bps=None if slip is None or not issued.price else _rounded(slip / issued.price * 10_000),
         latency_ms=max(0, issued.heard_ms - issued.given_ms) if issued.heard_ms else None,
         cost=None
         if slip is None or not issued.money_per_price
         else _rounded(slip * issued.money_per_price * issued.filled),
     )
+
+
+def _sum(total: Total) -> wire.SumInfo:
+    return wire.SumInfo(total.name, total.pieces, round(total.profit, 2) + 0.0, round(total.cost, 2) + 0.0)
 
 
 def _slip(issued: Issued) -> float | None:

@@ -140,10 +140,22 @@ def _position(position: Position, origin: Origin | None, market: Market | None, 
         initial_sl=position.sl if origin is None else origin.sl,
         notional=math.nan if market is None else volume * market.notional_per_lot,
         margin=math.nan if market is None else volume * market.margin_per_lot,
-        stop_risk=None if leg is None or position.sl is None else leg.lots * (leg.stop * leg.money + leg.costs),
+        stop_risk=_stop_risk(position, price, market, leg),
         initial_price=None if origin is None else origin.price,
         added_to=0 if origin is None else origin.added_to,
     )
+
+
+def _stop_risk(position: Position, price: float, market: Market | None, leg: Leg | None) -> float | None:
+    """What a position loses from here at its stop; without costs where another one keeps the book from being priced."""
+    if position.sl is None:
+        return None
+    if leg is not None:
+        return leg.lots * (leg.stop * leg.money + leg.costs)
+    if market is None or not math.isfinite(market.money_per_price):
+        return None
+    distance = (price - position.sl) * (1 if position.side == "buy" else -1)
+    return max(0.0, distance) * market.money_per_price * position.volume
 
 
 def _figure(value: float | None) -> float:

@@ -408,3 +408,53 @@ def test_what_is_added_to_a_netting_position_brings_its_stop_and_target(plan: Ri
     begin(plan, 0.5)
     (added,) = manage(plan)
     assert (added["kind"], added["stop_loss"], added["take_profit"]) == ("open", 1.0973, 1.12)
+
+
+# What cannot be ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [({"lots": 0.51}, "lots"), ({"price": 1e11}, "price"), ({"price": 1e-12}, "price"), ({"ticket": 8}, "ticket")],
+)
+def test_a_report_of_what_cannot_have_happened_is_refused(active: Rig, wrong: dict[str, float], field: str) -> None:
+    show(active, held())
+    in_profit(active)
+    close, _ = manage(active)
+    reply = report(active, close, **{"ticket": 7, "lots": 0.5, "price": PROFIT, **wrong})
+    assert (reply["code"], reply["field"]) == ("bad_value", field)
+    assert report(active, close, ticket=7, lots=0.5, price=PROFIT)["state"] == "done"
+
+
+def test_an_entry_is_not_another_symbols_position(share: Rig) -> None:
+    show(share)
+    (entry,) = manage(share, signals=BULLISH)
+    share.tick(1_000)
+    show(share, held(9, type=1, sl=1.2))
+    reply = report(share, entry, ticket=9, lots=entry["lots"], price=1.1001)
+    assert (reply["code"], reply["field"]) == ("bad_value", "ticket")
+
+
+def test_a_symbol_that_nobody_knows_is_named(share: Rig) -> None:
+    show(share)
+    reply = share.ask(type="manage", signals=[{"symbol": "NOPE", "direction": "bullish"}])
+    assert [(each["symbol"], "does not know" in each["reason"]) for each in reply["skipped"]] == [("NOPE", True)]
+
+
+def test_a_target_twice_replaces_no_plan(plan: Rig) -> None:
+    show(plan, held(volume=2.0))
+    begin(plan, 1.1)
+    targets = [{"symbol": "EURUSD", "weight": 0.1}] * 2
+    reply = plan.ask(type="rebalance", reason="test", targets=targets)
+    assert (reply["code"], reply["field"]) == ("bad_value", "targets[1].symbol")
+    assert len(manage(plan)) == 1
+
+
+def test_what_nobody_carries_out_is_told_to_the_log(active: Rig) -> None:
+    show(active, held())
+    in_profit(active)
+    manage(active)
+    active.tick(40_000)
+    show(active, held(bid=PROFIT), bid=PROFIT)
+    unheard = [event.fields["rule"] for event in active.service.events if event.name == "instruction_unheard"]
+    assert sorted(unheard) == ["breakeven", "partial_profit"]

@@ -113,7 +113,7 @@ def test_a_halt_lasts_until_somebody_resumes_and_then_smaller_limits_hold_for_a_
 
 
 def test_a_breach_that_lasts_does_not_halt_what_was_resumed_until_it_has_ended_once() -> None:
-    rules = make_rules(limits=replace(WIDE, gross=0.05))
+    rules = make_rules(limits=replace(WIDE, gross=0.05), emergency=EmergencyRules(gross="halt"))
     halted = watch(Guard(), rules, held(A=6.0), GIVEN).guard
     resumed = watch(resume(halted, rules, NOW_MS), rules, held(A=6.0), GIVEN).guard
     assert resumed.mode == "limited"
