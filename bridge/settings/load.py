@@ -153,7 +153,12 @@ class _Loader:
         firm = self._firm(source, index, raw.get("firm"))
         policy = self._file(raw.get("policy", POLICY_FILE), Policy)
         symbols = self._file(raw.get("symbols", SYMBOLS_FILE), SymbolTable)
-        positions, faults = named_files(source, self.folder, index, raw)
+        named, faults = named_files(source, self.folder, index, raw)
+        positions = replace(
+            named,
+            loss_rules=None if firm is None else tuple(rule.name for rule in firm.rules),
+            classes=None if symbols is None else tuple(symbols.classes),
+        )
         self.faults += [*faults, *read_positions(positions)[1]]
         if entry is None:
             return None

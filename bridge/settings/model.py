@@ -119,12 +119,18 @@ class Mt5Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PositionFiles:
-    """The rule files about an account's open positions, as full paths. `folder` is the configuration's."""
+    """The rule files about an account's open positions, as full paths. `folder` is the configuration's.
+
+    `loss_rules` are the names of the firm's rules, and `classes` those of the symbols file: what the files name must be
+    one of them. None: not checked.
+    """
 
     share: tuple[Path, ...] = ()
     active: Path | None = None
     rebalance: Path | None = None
     folder: Path | None = None
+    loss_rules: tuple[str, ...] | None = None
+    classes: tuple[str, ...] | None = None
 
     @property
     def paths(self) -> tuple[Path, ...]:

@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PureWindowsPath
 from typing import Any, TypeVar
 
@@ -73,28 +74,40 @@ def read_positions(files: PositionFiles) -> tuple[PositionRules, list[Fault]]:
         faults.extend(wrong)
         return found
 
-    share = [rules(read_share_rules, path) for path in files.share]
+    read_share = partial(read_share_rules, loss_rules=files.loss_rules)
+    read_plan = partial(read_rebalance, classes=files.classes)
+    share = [rules(read_share, path) for path in files.share]
     whole = PositionRules(
         share=tuple(each for each in share if each is not None),
         active=None if files.active is None else rules(read_active, files.active),
-        rebalance=None if files.rebalance is None else rules(read_rebalance, files.rebalance),
+        rebalance=None if files.rebalance is None else rules(read_plan, files.rebalance),
     )
     return whole, faults
 
 
 def _missing(folder: Path, name: str) -> str:
-    """What to say of a name without a file: the nearest one, and what there is."""
+    """What to say of a name without a file: what stands there instead, or the nearest one; and what there is."""
     # Beside bridge.toml lie files of other kinds.
     folders = {folder / _FOLDER, (folder / name).parent} - {folder}
     there = sorted(path.relative_to(folder).as_posix() for each in folders for path in _toml_files(each))
+    listing = f"available: {', '.join(there)}" if there else f"{_FOLDER}/ holds none; `lotbridge init` writes them"
+    if found := _no_file(folder / name):
+        return f"must name a file; {name!r} is {found}; {listing}"
     near = difflib.get_close_matches(name, there, n=1)
     hint = f'did you mean "{near[0]}"? ' if near else ""
-    listing = f"available: {', '.join(there)}" if there else f"{_FOLDER}/ holds none; `lotbridge init` writes them"
     return f"names no file in this folder: {name!r}; {hint}{listing}"
+
+
+def _no_file(path: Path) -> str:
+    """What stands there in place of a file; nothing if nothing does."""
+    try:
+        return "a folder" if path.is_dir() else "a device or a pipe" if path.exists() else ""
+    except (OSError, ValueError):  # a name that the system does not take
+        return ""
 
 
 def _toml_files(folder: Path) -> list[Path]:
     try:
-        return list(folder.glob("*.toml"))
+        return [path for path in folder.glob("*.toml") if path.is_file()]
     except (OSError, ValueError):  # a name that the system does not take
         return []

@@ -1,6 +1,6 @@
 """Share rules as data: one file is one strategy, with rules for entering the market and for what is open."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from dataclasses import MISSING, dataclass, field
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -12,6 +12,8 @@ from sizing.prop.formats import FieldFault, problems, raise_if
 Measure = Literal["notional", "margin", "stop_risk"]
 INCREASE = "increase_instrument_share"
 DECREASE = "decrease_instrument_share"
+MAX_RULES = 200
+"""Rules in one rule set: all of them are asked for every symbol, on every `manage` request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +65,11 @@ class RuleSet:
 
     def __post_init__(self) -> None:
         check_ranges(self)
+        faults = too_many(self.rules)
         if self.measure == "stop_risk" and self.stop_atr is None:
-            raise_if([("stop_atr", 'is missing; with measure = "stop_risk" the stop decides how many lots are opened')])
+            problem = 'is missing; with measure = "stop_risk" the stop decides how many lots are opened'
+            faults.append(("stop_atr", problem))
+        raise_if(faults)
 
     @cached_property
     def ready(self) -> tuple[ReadyRule, ...]:
@@ -97,6 +102,13 @@ class ShareRules:
         check_ranges(self)
         sets = (("enter_market", self.enter_market), ("open_positions", self.open_positions))
         raise_if(repeated_names((name, [rule.name for rule in each.rules]) for name, each in sets))
+
+
+def too_many(rules: Sized) -> list[FieldFault]:
+    """What is wrong with how many rules a set has."""
+    if len(rules) <= MAX_RULES:
+        return []
+    return [("rules", f"must hold at most {MAX_RULES} rules; it holds {len(rules)}")]
 
 
 def contradictions(action: object, target_percent: object, conditions: tuple[object, ...]) -> list[FieldFault]:

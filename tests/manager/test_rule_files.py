@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -83,6 +84,37 @@ def test_the_files_are_read_at_the_start(rules: RuleFiles) -> None:
     assert rules.names == ("share.toml", "active.toml", "rebalance.toml")
     assert rules.problems == ()
     assert not rules.rules.empty
+
+
+def test_names_that_the_account_does_not_know_are_refused_at_the_start_and_afterwards(folder: Folder) -> None:
+    files = replace(folder.files, loss_rules=("max_daily_loss", "max_loss"), classes=("forex", "gold"))
+    rules = RuleFiles(files)
+    before = rules.rules
+    folder.write("share.toml", SHARE.replace("drawdown >= 5", "headroom(daily) < 5"))
+    folder.write("rebalance.toml", "[classes.forx]\nmax_leverage = 2.0\n")
+
+    told = folder.look(rules, 3)
+
+    assert (
+        [each.text for each in told]
+        == list(rules.problems)
+        == [
+            'rebalance.toml:1: classes.forx: is no class in the account\'s symbols file; did you mean "forex"? '
+            "Correct the name or remove the table",
+            "share.toml:11: open_positions.rules[0].all[0]: rule \"cut\": 'daily' is no loss rule of the account's "
+            'firm; did you mean "max_daily_loss"? it has max_daily_loss, max_loss',
+        ]
+    )
+    assert not any(each.taken for each in told)
+    assert rules.rules is before
+    with pytest.raises(ConfigError, match="2 problems"):
+        RuleFiles(files)
+
+    folder.write("share.toml", SHARE.replace("drawdown >= 5", "headroom(max_loss) < 5"))
+    folder.write("rebalance.toml", "[classes.forex]\nmax_leverage = 2.0\n")
+
+    assert folder.look(rules, 2) == [Reloaded(True, "share.toml, rebalance.toml: read again")]
+    assert rules.rules != before
 
 
 def test_without_files_there_are_no_rules_and_nothing_to_tell() -> None:

@@ -1,5 +1,7 @@
 """Rule files about open positions: which an account names, and everything that is wrong with any of them at once."""
 
+import json
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,6 +17,7 @@ from tests.settings.test_load import VALUES, assert_settings_or_config_error
 from tests.settings.test_mistakes import problems
 
 GRADUAL = "positions/share-gradual.toml"
+ADAPTIVE = "positions/share-adaptive-sizing.toml"
 SHIPPED = sorted(path.name for path in (defaults_folder() / "positions").glob("*.toml"))
 ACCOUNT = '[[accounts]]\nlogin = 7\nterminal = "ea_feed"\nfirm = "own-account"\ninitial_balance = 5000\n'
 SWITCHED_ON = f'share_rules = ["{GRADUAL}"]\nactive = "positions/active.toml"\nrebalance = "positions/rebalance.toml"'
@@ -137,7 +140,10 @@ def test_a_rule_file_of_two_accounts_is_reported_once(tmp_path: Path) -> None:
             'active = "active.toml"',
             "accounts[0].active: names no file in this folder: 'active.toml'; did you mean \"positions/active.toml\"?",
         ),
-        ('rebalance = "positions"', "accounts[0].rebalance: names no file in this folder: 'positions'"),
+        (
+            'rebalance = "positions"',
+            "accounts[0].rebalance: must name a file; 'positions' is a folder; available: positions/",
+        ),
         ('rebalance = "nowhere/a.toml"', "available: positions/active-forex-day.toml, "),
         (
             f"share_rules = [\"{GRADUAL}\", 'positions\\share-gradual.toml']",
@@ -168,6 +174,113 @@ def test_a_name_that_leads_to_no_file_is_told(tmp_path: Path, keys: str, expecte
     assert expected in found
     line = (folder / "bridge.toml").read_text(encoding="utf-8").splitlines().index(keys) + 1
     assert found.startswith(f"bridge.toml:{line}: ")
+
+
+def test_what_is_no_file_is_told_as_that_and_never_offered(tmp_path: Path) -> None:
+    folder = with_rules(write_folder(tmp_path), 'active = "positions/mine.toml"\nrebalance = "positions/mime.toml"')
+    (folder / "positions" / "mine.toml").mkdir()
+
+    first, second = problems(folder)
+
+    assert "accounts[0].active: must name a file; 'positions/mine.toml' is a folder; available: " in first
+    assert "accounts[0].rebalance: names no file in this folder: 'positions/mime.toml'; " in second
+    assert "positions/mine.toml" not in first.split("available: ")[1] + second
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    folder = with_rules(write_folder(tmp_path), 'active = "positions/mine.toml"')
+    os.mkfifo(folder / "positions" / "mine.toml")
+
+    (found,) = problems(folder)
+
+    assert "must name a file; 'positions/mine.toml' is a device or a pipe; available: " in found
+
+
+FIRMS = sorted(path.stem for path in (defaults_folder() / "firms").glob("*.toml"))
+
+
+@pytest.mark.parametrize("firm", FIRMS)
+def test_every_shipped_file_is_valid_with_every_shipped_firm(tmp_path: Path, firm: str) -> None:
+    folder = write_folder(tmp_path)
+    share = [f"positions/{name}" for name in SHIPPED if name.startswith("share-")]
+    with_rules(folder, f"share_rules = {json.dumps(share)}\nrebalance = 'positions/rebalance.toml'")
+    swap(folder, "bridge.toml", 'firm = "ftmo-2step"', f'firm = "{firm}"')
+
+    files = load(folder).accounts[0].positions
+
+    assert files.loss_rules
+    assert read_positions(files)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("daily", 'did you mean "max_daily_loss"? '), ("MAX_LOSS", 'did you mean "max_loss"? '), ("?", "")],
+)
+def test_a_headroom_of_no_loss_rule_is_told_with_those_of_the_firm(tmp_path: Path, name: str, hint: str) -> None:
+    folder = with_rules(write_folder(tmp_path), f'share_rules = ["{ADAPTIVE}"]')
+    swap(folder, ADAPTIVE, '"headroom < 30"', f'"headroom({name}) < 30"')
+    lines = (folder / ADAPTIVE).read_text(encoding="utf-8").splitlines()
+    line = next(number for number, text in enumerate(lines, 1) if f"headroom({name}) < 30" in text)
+
+    assert problems(folder) == [
+        f"{ADAPTIVE}:{line}: open_positions.rules[1].any[1]: rule \"shrink\": '{name}' is no loss rule of the "
+        f"account's firm; {hint}it has max_daily_loss, max_loss"
+    ]
+
+
+def test_a_headroom_of_the_firms_own_rule_is_valid_for_that_firm_only(tmp_path: Path) -> None:
+    folder = with_rules(write_folder(tmp_path), f'share_rules = ["{ADAPTIVE}"]')
+    swap(folder, ADAPTIVE, '"headroom < 30"', '"headroom( max_daily_loss ) < 30"')
+    assert load(folder).accounts[0].positions.loss_rules == ("max_daily_loss", "max_loss")
+
+    append(folder, "bridge.toml", ACCOUNT + f'share_rules = ["{ADAPTIVE}"]\n')
+
+    (found,) = problems(folder)
+    assert "'max_daily_loss' is no loss rule of the account's firm; " in found
+    assert "it has own_daily_limit, own_total_limit" in found
+
+
+def test_where_the_firm_has_no_loss_rule_every_headroom_is_told(tmp_path: Path) -> None:
+    folder = with_rules(write_folder(tmp_path), f'share_rules = ["{ADAPTIVE}"]')
+    swap(folder, "bridge.toml", 'firm = "ftmo-2step"', 'firm = "own-account"')
+    path = folder / "firms" / "own-account.toml"
+    path.write_text(path.read_text(encoding="utf-8").split("[[rules]]")[0], encoding="utf-8")
+    swap(folder, ADAPTIVE, '"headroom < 30"', '"headroom(max_loss) < 30"')
+
+    found = problems(folder)
+
+    assert len(found) == 4
+    for rule, text in zip(("quiet_trend", "usual", "near_the_floor", "shrink"), found, strict=True):
+        assert f'rule "{rule}": the account\'s firm has no loss rule, so that headroom is never known' in text
+
+
+def test_a_class_that_no_symbol_has_is_told_with_the_nearest_name(tmp_path: Path) -> None:
+    folder = with_rules(write_folder(tmp_path), SWITCHED_ON)
+    swap(folder, "positions/rebalance.toml", "[classes.forex]", "[classes.forx]")
+    append(folder, "positions/rebalance.toml", "[classes.zzzz]\nmargin_pct = 200.0\n")
+    lines = (folder / "positions" / "rebalance.toml").read_text(encoding="utf-8").splitlines()
+
+    first, second, third = problems(folder)
+
+    assert first == (
+        f"positions/rebalance.toml:{lines.index('[classes.forx]') + 1}: classes.forx: is no class in the account's "
+        'symbols file; did you mean "forex"? Correct the name or remove the table'
+    )
+    assert "classes.zzzz: is no class in the account's symbols file; it has forex, forex_exotic, gold, " in second
+    assert "classes.zzzz.margin_pct: must be greater than 0 and at most 100" in third
+
+
+def test_classes_are_those_of_the_accounts_own_symbols_file(tmp_path: Path) -> None:
+    folder = with_rules(write_folder(tmp_path), SWITCHED_ON)
+    swap(folder, "symbols.toml", "[classes.softs]", "[classes.grain]")
+    append(folder, "positions/rebalance.toml", "[classes.grain]\nmargin_pct = 5.0\n")
+    assert "grain" in (load(folder).accounts[0].positions.classes or ())
+
+    swap(folder, "positions/rebalance.toml", "[classes.grain]", "[classes.softs]")
+
+    (found,) = problems(folder)
+    assert "classes.softs: is no class in the account's symbols file" in found
 
 
 def test_without_a_positions_folder_it_is_said_how_to_get_one(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from bridge.errors import ConfigError
 from bridge.settings import defaults_folder
 from bridge.settings.share_rules import load_share_rules
-from sizing.positions.conditions import CONDITIONS
+from sizing.positions.conditions import CONDITIONS, check_conditions
 from sizing.positions.state import Opinion
 from tests.sizing.positions.share_scene import Desk, lots_of, market, reasons, shipped
 
@@ -235,6 +235,61 @@ def test_one_mistake_in_the_form_of_a_file(tmp_path: Path, text: str, problem: s
 
     with pytest.raises(ConfigError, match=re.escape(problem)):
         load_share_rules(tmp_path / "share-x.toml")
+
+
+def told(folder: Path, text: str) -> list[str]:
+    """What is said of a file with this text, a line each."""
+    (folder / "share-x.toml").write_text('title = "X"\n' + text, encoding="utf-8")
+    with pytest.raises(ConfigError) as error:
+        load_share_rules(folder / "share-x.toml")
+    return [line.strip() for line in str(error.value).splitlines()[1:]]
+
+
+RULE = '[[{set}.rules]]\nname = "{name}"\naction = "decrease_instrument_share"\ntarget_percent = 1.0\n'
+
+
+def test_what_is_no_text_hides_no_other_mistake_of_its_list(tmp_path: Path) -> None:
+    rule = RULE.format(set="open_positions", name="cut")
+
+    found = told(
+        tmp_path, rule + 'all = ["bulish", 5, "confidence > 160", "bullish"]\nany = [true, "headroom() > 5"]\n'
+    )
+
+    assert [line.split(": ")[1] for line in found] == [f"open_positions.rules[0].{at}" for at in (
+        "all[1]", "all[0]", "all[2]", "any[0]", "any[1]",
+    )]  # fmt: skip
+    assert all('rule "cut": ' in line for line in found)
+    assert "must be text in quotes" in found[0]
+    assert 'did you mean "bullish"?' in found[1]
+
+
+@pytest.mark.parametrize("name", ["confidence", "volatility_percentile"])
+def test_a_percentage_that_cannot_be_is_refused(tmp_path: Path, name: str) -> None:
+    for condition in ("> 160", ">= 100.5", "< 101", "== -1", ">= -5", "<= -0.1", "> 100", "< 0"):
+        rule = RULE.format(set="enter_market", name="r") + f'all = ["{name} {condition}"]\n'
+        assert told(tmp_path, rule) == [
+            f'share-x.toml:6: enter_market.rules[0].all[0]: rule "r": {name} lies between 0 and 100, '
+            f"so that {condition} never holds, or always"
+        ]
+    for condition in (">= 100", "== 100", "<= 100", "< 100", "> 0", ">= 0", "== 0", "<= 0"):
+        check_conditions([f"{name} {condition}"])
+    check_conditions(["profit_loss_percent < -160", "instrument_account_share > 160"])
+
+
+@pytest.mark.parametrize("wrong", ["", "priority = 1.5\n"])
+def test_more_than_200_rules_in_a_set_are_refused_with_the_number(tmp_path: Path, wrong: str) -> None:
+    """Also where something else is wrong with the file."""
+    full, beyond = (
+        "".join(RULE.format(set=name, name=f"{name}{at}") + 'all = ["bearish"]\n' for at in range(count))
+        for name, count in (("enter_market", 200), ("open_positions", 201))
+    )
+    (tmp_path / "share-full.toml").write_text('title = "X"\n' + full, encoding="utf-8")
+    assert len(load_share_rules(tmp_path / "share-full.toml").enter_market.rules) == 200
+
+    found = told(tmp_path, full + beyond + wrong)
+
+    assert [line for line in found if "open_positions.rules: must hold at most 200 rules; it holds 201" in line]
+    assert len(found) == (2 if wrong else 1)
 
 
 def test_a_file_that_is_not_there_is_told() -> None:
