@@ -11,21 +11,22 @@ TOML holds one table a symbol, CSV a header and one row a symbol; `alpha` and `s
 A weight is notional as a share of equity, negative for short.
 """
 
-import csv
 import importlib
-import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from bridge.errors import ConfigError
+from bridge.protocol.messages import TargetInfo
+from bridge.rebalance_csv import Placed, read_csv
 from bridge.settings.schema import parse
-from bridge.settings.source import SourceError, read
+from bridge.settings.source import Fault, SourceError, read, report
 from sizing.params import param
 from sizing.positions.rebalance.targets import Target
 
@@ -33,15 +34,17 @@ Method = Literal["mean_cvar", "risk_parity", "hierarchical"]
 
 MIN_RETURNS = 60
 """Fewer returns say too little of a tail."""
-_COLUMNS = ("symbol", "weight", "alpha", "strategy")
-_MAX_BYTES = 1_000_000
+MOST_TARGETS = 1_000
+"""In one request."""
+_MOST_WEIGHT, _MOST_ALPHA, _LONGEST_SYMBOL, _LONGEST_STRATEGY = 100, 1e9, 64, 32
+"""What the wire takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
     symbol: str = param(MISSING, "the broker's name of the symbol")
-    weight: float = param(MISSING, "share of equity, negative for short", ge=-100, le=100)
-    alpha: float = param(0.0, "score; a higher one gets room first", ge=-1e9, le=1e9)
+    weight: float = param(MISSING, "share of equity, negative for short", ge=-_MOST_WEIGHT, le=_MOST_WEIGHT)
+    alpha: float = param(0.0, "score; a higher one gets room first", ge=-_MOST_ALPHA, le=_MOST_ALPHA)
     strategy: str = param("", "name that profit is attributed to")
 
 
@@ -52,80 +55,74 @@ class _File:
 
 def read_targets(path: Path) -> tuple[Target, ...]:
     """The targets of a `.toml` or `.csv` file, in its order. Raises `ConfigError` that lists every problem."""
-    found, problems = _csv(path) if path.suffix.lower() == ".csv" else _toml(path)
-    problems = problems or _rows_faults(found)
-    if not problems and not found:
-        problems = ["holds no target; to close everything give each symbol the weight 0"]
-    if problems:
-        raise ConfigError("\n  ".join([f"{len(problems)} problem{'s' * (len(problems) > 1)} in {path}:", *problems]))
+    placed, faults = read_csv(path) if path.suffix.lower() == ".csv" else _toml(path)
+    faults = faults + _rows_faults(path.name, placed)
+    found = [each.target for each in placed if each.target is not None]
+    if not faults and not found:
+        problem = "holds no target; to close everything give each symbol the weight 0"
+        faults = [Fault(path.name, (), None, problem)]
+    if faults:
+        raise ConfigError(report(path, faults))
     return tuple(found)
 
 
-def _toml(path: Path) -> tuple[list[Target], list[str]]:
+def target_infos(targets: Iterable[Target]) -> list[TargetInfo]:
+    """The targets as the wire takes them. Raises `ConfigError` for those that it does not take."""
+    found: list[TargetInfo] = []
+    problems: list[str] = []
+    for each in targets:
+        try:
+            found.append(msgspec.convert(each._asdict(), TargetInfo))
+        except msgspec.ValidationError as fault:
+            why, _, key = str(fault).partition(" - at `$.")
+            problems.append(f"{each.symbol!r}: {key.rstrip('`')}: {why}")
+    if problems:
+        raise ConfigError("\n  ".join(["These are no targets:", *problems]))
+    return found
+
+
+def _toml(path: Path) -> tuple[list[Placed], list[Fault]]:
     try:
         source = read(path, path.name)
     except SourceError as error:
-        return [], [str(error.fault)]
+        return [], [error.fault]
     parsed, faults = parse(_File, source, source.data)
     faults = [*source.faults, *faults]
     if parsed is None or faults:
-        return [], [str(fault) for fault in faults]
-    return [Target(row.symbol, row.weight, row.alpha, row.strategy) for row in parsed.targets], []
+        return [], faults
+    return [
+        Placed(source.fault(("targets", place), "").line, row.symbol, row.weight, row.alpha, row.strategy)
+        for place, row in enumerate(parsed.targets)
+    ], []
 
 
-def _csv(path: Path) -> tuple[list[Target], list[str]]:
-    try:
-        raw = path.read_bytes()
-        text = raw.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        return [], [f"cannot be read: {error}"]
-    if len(raw) > _MAX_BYTES:
-        return [], [f"is larger than {_MAX_BYTES} bytes"]
-    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-    found: list[Target] = []
-    problems: list[str] = []
-    try:
-        header = [name.strip().lower() for name in next(rows, [])]
-        if problems := _header_faults(header):
-            return [], problems
-        for row in rows:
-            if any(cell.strip() for cell in row):
-                target, problem = _row(
-                    dict(zip(header, (cell.strip() for cell in row), strict=False)), len(row), header
-                )
-                found += [target] if target is not None else []
-                problems += [f"line {rows.line_num}: {problem}"] if problem else []
-    except csv.Error as error:
-        problems.append(f"line {rows.line_num}: {error}")
-    return found, problems
+def _rows_faults(name: str, placed: Sequence[Placed]) -> list[Fault]:
+    """What is wrong with rows that could be read, by themselves and beside each other."""
+    first: dict[str, Placed] = {}
+    faults: list[Fault] = []
+    for each in placed:
+        problems = _row_problems(each)
+        if each.symbol.strip() and first.setdefault(each.symbol, each) is not each:
+            problems.append(f"{each.symbol!r} stands there twice, on line {first[each.symbol].line} already")
+        faults += [Fault(name, (), each.line, problem) for problem in problems]
+    if len(placed) > MOST_TARGETS:
+        faults.append(Fault(name, (), None, f"holds {len(placed):,} targets; a plan takes {MOST_TARGETS:,} at most"))
+    return faults
 
 
-def _header_faults(header: list[str]) -> list[str]:
-    unknown = [name for name in header if name not in _COLUMNS]
-    twice = sorted({name for name in header if header.count(name) > 1})
-    missing = [name for name in ("symbol", "weight") if name not in header]
-    problems = [f"unknown columns {', '.join(map(repr, unknown))}; known: {', '.join(_COLUMNS)}"] if unknown else []
-    problems += [f"columns stand there twice: {', '.join(twice)}"] if twice else []
-    return problems + ([f"lacks the columns {', '.join(missing)}"] if missing else [])
-
-
-def _row(cells: Mapping[str, str], count: int, header: Sequence[str]) -> tuple[Target | None, str]:
-    if count != len(header):
-        return None, f"has {count} cells, the header {len(header)}"
-    try:
-        weight, alpha = float(cells["weight"]), float(cells.get("alpha") or 0.0)
-    except ValueError as error:
-        return None, f"{error}; write a number with a point such as 0.04"
-    return Target(cells["symbol"], weight, alpha, cells.get("strategy", "")), ""
-
-
-def _rows_faults(targets: list[Target]) -> list[str]:
-    names = [each.symbol for each in targets]
-    problems = [f"target {place} names no symbol" for place, name in enumerate(names, start=1) if not name.strip()]
-    problems += [f"{name} stands there twice" for name in sorted(set(names)) if names.count(name) > 1 and name.strip()]
-    for each in targets:
-        if not (math.isfinite(each.weight) and math.isfinite(each.alpha)):
-            problems.append(f"{each.symbol}: weight and alpha must be given as finite numbers")
+def _row_problems(row: Placed) -> list[str]:
+    problems = [] if row.symbol.strip() else ["names no symbol"]
+    if len(row.symbol) > _LONGEST_SYMBOL:
+        problems.append(f"symbol is longer than {_LONGEST_SYMBOL} characters")
+    if row.weight is not None and not abs(row.weight) <= _MOST_WEIGHT:
+        problems.append(
+            f"weight is {row.weight:g}: must be from -{_MOST_WEIGHT} to {_MOST_WEIGHT}; it is a share of equity, "
+            "0.1 is 10 %"
+        )
+    if row.alpha is not None and not abs(row.alpha) <= _MOST_ALPHA:
+        problems.append(f"alpha is {row.alpha:g}: must be from -{_MOST_ALPHA:g} to {_MOST_ALPHA:g}")
+    if len(row.strategy) > _LONGEST_STRATEGY:
+        problems.append(f"strategy is longer than {_LONGEST_STRATEGY} characters")
     return problems
 
 

@@ -5,6 +5,7 @@ from rich.text import Text
 
 from bridge.cli.holding import printable
 from bridge.cli.last_column import fits
+from bridge.cli.positions_figures import cents
 from bridge.cli.screen import BAD, GOOD, NOTE, duration, facts, line, lots_of, money, table
 from bridge.protocol.messages import PlanInfo, PlanLineInfo
 
@@ -59,7 +60,7 @@ def _block(console: Console, each: PlanLineInfo) -> None:
 
 
 def _percent(weight: float | None) -> str:
-    return _NONE if weight is None else f"{weight * 100:.2f}"
+    return _NONE if weight is None else f"{cents(weight * 100):.2f}"
 
 
 def _lots(lots: float | None) -> str:

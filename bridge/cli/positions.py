@@ -11,6 +11,7 @@ from bridge.cli import options
 from bridge.cli.connection import connected
 from bridge.cli.holding import printable
 from bridge.cli.plan_screen import draw_plan
+from bridge.cli.positions_figures import cents
 from bridge.cli.positions_past import attribution, draw_past
 from bridge.cli.positions_table import held_table
 from bridge.cli.screen import BAD, NOTE, QUIET, facts, line, money, print_json, screen
@@ -113,7 +114,7 @@ def _sums(reply: PositionsReply) -> list[tuple[str, str]]:
     currency = reply.currency or ""
     rows = [("equity", money(reply.equity, currency)), ("balance", money(reply.balance, currency))]
     if reply.positions:
-        total = math.fsum(each.profit for each in reply.positions)
+        total = cents(math.fsum(each.profit for each in reply.positions))
         rows += [("P/L", money(total, currency)), ("open risk", _risk(reply))]
     rows.append(("rules", ", ".join(map(printable, reply.rules)) or "none"))
     return rows + ([] if reply.portfolio is None else _portfolio(reply.portfolio))
@@ -139,7 +140,7 @@ def _portfolio(found: PortfolioInfo) -> list[tuple[str, str]]:
 
 
 def _figure(value: float | None, unit: str = "") -> str:
-    return "unknown" if value is None else f"{value:.2f}{unit}"
+    return "unknown" if value is None else f"{cents(value):.2f}{unit}"
 
 
 def _history(console: Console, reply: PositionsReply) -> None:

@@ -8,6 +8,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from bridge.cli.holding import printable
+from bridge.cli.positions_figures import cents, signed
 from bridge.cli.screen import BAD, GOOD, NOTE, age, duration, facts, line, lots_of, minute_local, money, price, table
 from bridge.protocol.messages import PastInfo, PositionsReply, SumInfo
 
@@ -59,11 +60,11 @@ def _end(told: PastInfo, now_ms: int) -> str:
         at = "" if told.price is None else f" at {price(told.price)}"
         parts.append(f"filled {lots_of(told.filled)} of {lots_of(told.lots)}{at}")
     if told.slippage_bps is not None:
-        parts.append(f"slippage {told.slippage_bps:+.2f} bps")
+        parts.append(f"slippage {signed(told.slippage_bps)} bps")
     if told.latency_ms is not None:
         parts.append(f"after {age(told.latency_ms)}")
     if told.cost is not None:
-        parts.append(f"cost {money(told.cost)}")
+        parts.append(f"cost {money(cents(told.cost))}")
     if told.retcode not in _DONE_RETCODES:
         parts.append(f"retcode {told.retcode}")
     return ", ".join(parts)
@@ -91,8 +92,8 @@ def _sums(console: Console, title: str, sums: Sequence[SumInfo]) -> None:
         facts(console, list(zip(right, _figures(each), strict=True)))
 
 
-def _figures(each: SumInfo) -> tuple[str, str, str, str]:
-    return f"{each.pieces:,}", money(each.profit), money(each.cost), money(each.profit - each.cost)
+def _figures(each: SumInfo) -> tuple[str, ...]:
+    return f"{each.pieces:,}", *(money(cents(amount)) for amount in (each.profit, each.cost, each.profit - each.cost))
 
 
 def _name(each: SumInfo) -> str:

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from bridge.cli.holding import printable
 from bridge.cli.last_column import fits
+from bridge.cli.positions_figures import signed
 from bridge.cli.screen import BAD, GOOD, duration, line, lots_of, money, price, prices, table
 from bridge.protocol.messages import HeldInfo, PositionsReply
 
@@ -95,12 +96,12 @@ def _at_risk(held: HeldInfo) -> Text:
 def _earned(held: HeldInfo) -> str:
     """In money, percent and R, as far as it is known."""
     parts = [_plus(held.profit)]
-    parts += ["percent unknown"] if held.gain_pct is None else [f"{held.gain_pct:+.2f} %"]
-    return ", ".join([*parts, "R unknown" if held.r is None else f"{held.r:+.2f} R"])
+    parts += ["percent unknown"] if held.gain_pct is None else [f"{signed(held.gain_pct)} %"]
+    return ", ".join([*parts, "R unknown" if held.r is None else f"{signed(held.r)} R"])
 
 
 def _plus(amount: float | None) -> str:
-    return _UNKNOWN if amount is None else f"{amount:+,.2f}"
+    return _UNKNOWN if amount is None else signed(amount)
 
 
 def _style(profit: float) -> str:

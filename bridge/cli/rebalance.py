@@ -3,20 +3,20 @@
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.console import Console
 
 from bridge.cli import options
 from bridge.cli.connection import connected
-from bridge.cli.holding import printable
+from bridge.cli.holding import REASONED, printable, why_halted
 from bridge.cli.plan_screen import ENDED, draw_plan
 from bridge.cli.rebalance_compute import compute
+from bridge.cli.rebalance_standing import HISTORY, draw_standing
 from bridge.cli.screen import GOOD, NOTE, QUIET, line, print_json, screen
 from bridge.cli.targets_screen import draw_targets
-from bridge.errors import ConfigError
+from bridge.client import Client
 from bridge.protocol.messages import PositionsReply, RebalanceReply, TargetInfo
-from bridge.rebalance_targets import read_targets
+from bridge.rebalance_targets import read_targets, target_infos
 
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the journal, the log and whoever looks next.")]
 _WHOLE = 2**63
@@ -70,7 +70,7 @@ def start(
     """
     if as_json and not yes:
         raise typer.BadParameter("Nobody can be asked with --json: add --yes.", param_hint="--json")
-    wanted = _wanted(targets)
+    wanted = target_infos(read_targets(targets))
     with connected(
         config=config,
         address=address,
@@ -149,27 +149,25 @@ def status(
         user=user,
         password=password,
     ) as client:
-        reply = client.positions()
+        reply = client.positions(0 if as_json else HISTORY)
+        halted = None if as_json else client.status().halted
+        why = _why(client, halted)
     if as_json:
         print_json({"account": reply.account, "server_ms": reply.server_ms, "plan": reply.plan})
     elif reply.plan is None:
         line(screen(), f"Account {reply.account} has no plan. `lotbridge rebalance start TARGETS` begins one.")
     else:
-        draw_plan(screen(), reply.plan, reply.server_ms)
+        console = screen()
+        draw_plan(console, reply.plan, reply.server_ms)
+        draw_standing(console, reply, halted, why)
 
 
-def _wanted(path: Path) -> list[TargetInfo]:
-    """The targets of a file, as the wire takes them. Raises ConfigError."""
-    found, problems = [], []
-    for place, each in enumerate(read_targets(path), start=1):
-        try:
-            found.append(msgspec.convert(each._asdict(), TargetInfo))
-        except msgspec.ValidationError as fault:
-            why, _, key = str(fault).partition(" - at `$.")
-            problems.append(f"target {place}, {each.symbol}: {key.rstrip('`')}: {why}")
-    if problems:
-        raise ConfigError("\n  ".join([f"{len(problems)} problem{'s' * (len(problems) > 1)} in {path}:", *problems]))
-    return found
+def _why(client: Client, code: str | None) -> list[str]:
+    """What stands behind the code with which entries are refused."""
+    if code not in REASONED:
+        return []
+    found = client.rules()
+    return why_halted(code, found.halts, found.rules, found.server_ms)
 
 
 def _confirm(

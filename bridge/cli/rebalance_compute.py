@@ -14,9 +14,8 @@ from bridge.cli.screen import GOOD, QUIET, line, lines, note, quoted, screen
 from bridge.cli.targets_screen import draw_targets
 from bridge.errors import ConfigError, MarketError
 from bridge.market.recording import BarSeries
-from bridge.protocol.messages import TargetInfo
 from bridge.rebalance_returns import Returns, read_returns, returns_of
-from bridge.rebalance_targets import computed_targets
+from bridge.rebalance_targets import computed_targets, target_infos
 from bridge.report.bars_file import read_bars
 from bridge.report.sources import from_daemon
 from bridge.settings import load
@@ -96,9 +95,10 @@ def compute(
         note("Returns are those of the prices in their own currency, without the account's currency.")
     scores = _scores(alpha or [], found.symbols)
     targets = computed_targets(method, found.values, found.symbols, total=total, alphas=scores)
+    infos = target_infos(targets)
     _write(out, method, len(found.values), targets)
     console = screen()
-    draw_targets(console, [TargetInfo(**each._asdict()) for each in targets])
+    draw_targets(console, infos)
     line(console, f"From {len(found.values)} days. Written: {out}", GOOD, wrap=False)
     line(console, "Nothing is started. Look at the file, then:", QUIET)
     lines(console, f"lotbridge rebalance start {quoted(out)}")

@@ -326,16 +326,17 @@ class Manager:
             )  # fmt: skip
             self._kept = replace(previous, plan=plan)
 
-    def _demand_known(self, targets: Iterable[wire.TargetInfo]) -> None:
-        seen: set[str] = set()
-        for place, each in enumerate(targets):
-            if each.symbol in seen:
-                message = f"{each.symbol} stands twice among the targets."
+    def _demand_known(self, targets: Sequence[wire.TargetInfo]) -> None:
+        names = [each.symbol for each in targets]
+        for place, name in enumerate(names):
+            if name in names[:place]:
+                message = f"{name} stands twice among the targets."
                 raise ProtocolError("bad_value", message, field=f"targets[{place}].symbol")
-            seen.add(each.symbol)
-            if not self._desk.knows(each.symbol):
-                message = f"{each.symbol} is not known to the terminal, or matches no pattern of the symbols file."
-                raise ProtocolError("unknown_symbol", message, field=f"targets[{place}].symbol")
+        unknown = [place for place, name in enumerate(names) if not self._desk.knows(name)]
+        if unknown:
+            listed = ", ".join(names[place] for place in unknown)
+            message = f"The terminal does not know {listed}, or no pattern of the symbols file matches."
+            raise ProtocolError("unknown_symbol", message, field=f"targets[{unknown[0]}].symbol")
 
     def _without_waiting(self, kept: Kept, now_ms: int) -> Kept:
         """What was ordered and not fetched is void."""

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from bridge.errors import ReplayError
 from bridge.protocol.messages import TargetInfo
-from bridge.rebalance_targets import read_targets
+from bridge.rebalance_targets import read_targets, target_infos
 from bridge.replay.digest import digest
 from bridge.replay.ticks import TickSource
 from bridge.settings import AccountSettings
@@ -44,10 +42,4 @@ def read_rebalancing(path: Path, every_days: int, source: TickSource, settings: 
         raise ReplayError(f"{path}: {', '.join(lacking)} is not recorded, there are {', '.join(source.symbols)}")
     if unknown := [name for name in names if settings.symbols.find(name) is None]:
         raise ReplayError(f"{path}: {', '.join(unknown)} matches no pattern of the account's symbols file")
-    try:
-        targets = msgspec.convert([each._asdict() for each in found], tuple[TargetInfo, ...])
-    except msgspec.ValidationError as fault:
-        why, _, place = str(fault).partition(" - at `$[")
-        number, _, key = place.rstrip("`").partition("].")
-        raise ReplayError(f"{path}, {names[int(number)]}: {key}: {why}") from fault
-    return Rebalancing(file=f"{path.name} ({digest(path)})", targets=targets, every_days=every_days)
+    return Rebalancing(file=f"{path.name} ({digest(path)})", targets=tuple(target_infos(found)), every_days=every_days)

@@ -215,6 +215,23 @@ def test_what_became_of_an_instruction() -> None:
     assert "10009" not in text
 
 
+def test_figures_too_small_for_two_digits_are_0_without_a_sign() -> None:
+    """Also sums: what binary fractions leave over is no money."""
+    nothing = make_past(slippage_bps=-0.004, cost=-0.001)
+    sums = [SumInfo("A", 3, 0.1 + 0.2, 0.3 + 1e-9)]
+    reply = make_positions(
+        make_held(profit=-0.001, gain_pct=-0.001, r=0.0), history=[nothing], symbols=sums,
+        portfolio=make_portfolio(net=-0.001),
+    )  # fmt: skip
+    text = flat(drawn(reply, history=True))
+    assert "slippage 0.00 bps, after 340 ms, cost 0.00 " in text
+    assert "A 3 0.30 0.30 0.00" in text
+    assert "P/L 0.00 USD" in text
+    assert "P/L 0.00, 0.00 %, 0.00 R" in text
+    assert "-0.00" not in text
+    assert "+0.00" not in text
+
+
 def test_history_only_if_asked_for() -> None:
     """What is in play is always shown."""
     assert "i12-3" not in drawn(everything())

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from bridge.cli import rebalance_compute
+from bridge.cli.rebalance_standing import draw_standing
 from bridge.cli.targets_screen import draw_targets
 from bridge.errors import ConfigError
 from bridge.history import history_folder, write_bars
 from bridge.market.recording import BarSeries
-from bridge.protocol.messages import TargetInfo
+from bridge.protocol.codes import CODES
+from bridge.protocol.messages import PastInfo, PositionsReply, TargetInfo
 from bridge.rebalance_returns import read_returns, returns_of
 from bridge.rebalance_targets import read_targets
 from bridge.settings import AuthSettings, AuthUser, load
@@ -26,10 +28,10 @@ from tests.bridge import sockets
 from tests.bridge.builders import Rig
 from tests.builders import LOGIN
 from tests.cli.conftest import Run
-from tests.cli.position_replies import make_held, make_positions
+from tests.cli.position_replies import make_held, make_line, make_past, make_plan, make_positions
 from tests.cli.processes import free_address
 from tests.cli.replies import DAY_MS, NOW_MS
-from tests.manager.rig import REBALANCE, held, managed, show
+from tests.manager.rig import REBALANCE, held, manage, managed, report, show
 
 TARGETS = "symbol,weight,alpha,strategy\nEURUSD,-0.5,1.5,trend\n"
 
@@ -143,9 +145,10 @@ def test_what_is_held_without_a_target_is_told(run: Run, rig: Rig, tmp_path: Pat
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("w.csv", "symbol,weight\nEURUSD,0,5\n", "line 2: has 3 cells, the header 2"),
-        ("w.csv", "symbol,weight\nEURUSD,101\n", "target 1, EURUSD: weight: Expected `float` <= 100.0"),
-        ("w.csv", f"symbol,weight,strategy\nEURUSD,1,{'s' * 33}\n", "target 1, EURUSD: strategy: "),
+        ("w.csv", "symbol,weight\nEURUSD,0,5\n", "w.csv:2: has 3 cells, the header 2"),
+        ("w.csv", "symbol,weight\nEURUSD,101\n", "w.csv:2: weight is 101: must be from -100 to 100"),
+        ("w.csv", f"symbol,weight,strategy\nEURUSD,1,{'s' * 33}\n", "w.csv:2: strategy is longer than 32 characters"),
+        ("w.csv", "symbol,weight\n" + "".join(f"S{each},0\n" for each in range(1_001)), "holds 1,001 targets"),
         ("w.toml", '[[targets]]\nsymbol = "EURUSD"\nwieght = 0.5\n', "w.toml:3: targets[0].wieght: "),
         ("w.toml", "[[targets]\n", "w.toml:1"),
     ],
@@ -179,6 +182,151 @@ def test_what_is_held_now_is_net_and_in_percent_of_equity(over: dict[str, Any], 
             assert f"EURUSD 10.00 {now} 0" in flat(text)
             assert "X -20.00 ? 0 [red]x" in flat(text)
             assert "2 targets, 30.00 % long and short added, -10.00 % net." in text
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        ((0.6, -0.5), None),
+        ((0.7, -0.5), "The absolute weights add up to 1.200, more than 1.1: is that meant?"),
+        ((0.5, -1.0), "The absolute weights add up to 1.500, more than 1.1: is that meant?"),
+        ((-1.0, -1.0), "add up to 2.000, more than 1.5: all will be scaled, to 0.95 in sum."),
+    ],
+)
+def test_weights_that_are_much_in_sum_are_told_before_anything_is_asked(
+    weights: Sequence[float], said: str | None
+) -> None:
+    """By the default figures, which is said."""
+    out = StringIO()
+    wanted = [TargetInfo(symbol=f"S{place}", weight=weight) for place, weight in enumerate(weights)]
+    draw_targets(Console(file=out, width=80, markup=False, highlight=False, emoji=False), wanted)
+    text = flat(out.getvalue())
+    decides = "These limits are the defaults: [validation] of the account's rebalance file decides."
+    assert (decides in text) is (said is not None)
+    assert (said or "2 targets") in text
+
+
+def test_weights_that_cancel_out_are_0_net_without_a_sign() -> None:
+    """Also where binary fractions leave a little less than 0."""
+    out = StringIO()
+    wanted = [TargetInfo(symbol=name, weight=weight) for name, weight in (("A", 0.3), ("B", -0.1), ("C", -0.2 - 1e-9))]
+    draw_targets(Console(file=out, width=80, markup=False, highlight=False, emoji=False), wanted)
+    assert "60.00 % long and short added, 0.00 % net." in out.getvalue()
+
+
+# Why a plan stands still
+
+
+def standing(reply: PositionsReply, halted: str | None = None, why: Sequence[str] = ()) -> str:
+    out = StringIO()
+    draw_standing(Console(file=out, width=80, markup=False, highlight=False, emoji=False), reply, halted, why)
+    return flat(out.getvalue())
+
+
+def given(ago_ms: int, **over: Any) -> PastInfo:
+    return make_past(**{"rule": "rebalance", "kind": "close", "given_ms": NOW_MS - ago_ms, **over})
+
+
+def test_a_plan_that_nobody_carries_out_says_for_how_long() -> None:
+    """Since it began, or since its last instruction was fetched; up to a minute nothing is said."""
+    minute = 60_000
+    plan = make_plan(make_line(), make_line(symbol="US500"), in_play=0)
+    asked = "does one run for EURUSD, US500?"
+    text = standing(make_positions(plan=plan))
+    assert text.startswith("No instruction of the plan was fetched for 15 min 0 s. It goes on only as an EA asks")
+    assert asked in text
+    assert "for 5 min 0 s." in standing(make_positions(plan=plan, history=[given(5 * minute), given(9 * minute)]))
+    assert "for 15 min 0 s." in standing(make_positions(plan=plan, history=[given(minute, rule="time")]))
+    assert standing(make_positions(plan=plan, history=[given(minute)])) == ""
+    assert standing(make_positions(plan=make_plan(in_play=0, created_ms=NOW_MS - minute))) == ""
+    for phase in ("done", "failed", "cancelled"):
+        assert standing(make_positions(plan=make_plan(phase=phase)), "trading_halted") == ""
+    assert standing(make_positions(), "trading_halted") == ""
+
+
+def test_a_history_that_does_not_reach_back_to_the_plans_begin_claims_nothing() -> None:
+    """Among what is not shown any more there may be instructions of the plan."""
+    others = [given(1_000 + each, rule="time", kind="modify_stop") for each in range(500)]
+    plan = make_plan(in_play=0)
+    assert standing(make_positions(plan=plan, history=others)) == ""
+    assert "for 15 min 0 s." in standing(make_positions(plan=plan, history=others[1:]))
+    older = [*others[1:], given(16 * 60_000, rule="time")]
+    assert "for 15 min 0 s." in standing(make_positions(plan=plan, history=older))
+
+
+def test_instructions_in_play_are_told_with_whom_they_are() -> None:
+    """Those that an EA has, others that hold the plan, and those that no EA has; stops hold nothing."""
+    pending = [
+        given(1_000, id="i1-1", state="given"),
+        given(1_000, id="i1-2", rule="time_exit"),
+        given(1_000, id="i1-3", rule="volatility", kind="modify_stop", symbol="US500"),
+        given(1_000, id="i1-4", rule="time_exit", symbol="GBPUSD"),
+    ]
+    plan = make_plan(make_line(), make_line(symbol="US500"), in_play=3)
+    text = standing(make_positions(plan=plan, pending=pending))
+    assert "The plan waits: other instructions are in play in EURUSD. " in text
+    assert "the terminal has not shown the end of: 1 i1-1, " in text
+    assert "In play, but with no EA: 2." in text
+    assert "i1-2" not in text
+    none = standing(make_positions(plan=make_plan(in_play=1), pending=pending[:1]))
+    assert "with no EA" not in none
+    assert "The plan waits" not in none
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("trading_halted", "Entries are refused now (trading_halted): the plan adds nothing, reductions go on."),
+        ("stale_account", "too old it reduces nothing either."),
+        ("terminal_unavailable", "until it does, the plan orders nothing."),
+    ],
+)
+def test_what_keeps_the_account_from_trading_keeps_the_plan(code: str, said: str) -> None:
+    """The code, what it means for the plan, what stands behind it and what to do."""
+    text = standing(make_positions(plan=make_plan()), code, ["Since Monday."])
+    assert said in text
+    assert f"Since Monday. What to do: {CODES[code]}" in text
+
+
+def test_status_tells_of_a_halt_and_of_what_no_ea_has_fetched(run: Run, rig: Rig, targets: Path) -> None:
+    """From a daemon's replies."""
+    with sockets.serving(rig) as server:
+        at = ("--address", server.address)
+        run("rebalance", "start", targets, "--yes", *at)
+        quiet = run("rebalance", "status", *at)
+        assert run("halt", "--reason", "lunch", *at).code == 0
+        halted = run("rebalance", "status", *at)
+    assert quiet.code == halted.code == 0
+    assert "Entries are refused" not in quiet.out
+    assert "No instruction of the plan was fetched" not in quiet.out
+    assert "Entries are refused now (trading_halted): the plan adds nothing, reductions go on." in flat(halted.out)
+    assert "lunch" in halted.out
+
+
+def test_status_tells_what_an_ea_has_fetched_and_since_when_none_was(run: Run, rig: Rig, targets: Path) -> None:
+    """The clock goes on by two minutes before an EA asks, and again after it has reported."""
+
+    def status() -> str:
+        rig.clock.advance_to(rig.clock.now_ms() + 120_000)
+        show(rig, *shown)
+        with sockets.serving(rig) as server:
+            return flat(run("rebalance", "status", "--address", server.address).out)
+
+    shown = [held()]
+    with sockets.serving(rig) as server:
+        assert run("rebalance", "start", targets, "--yes", "--address", server.address).code == 0
+    assert "fetched for 2 min 0 s. It goes on only as an EA asks `manage`" in status()
+    (instruction,) = manage(rig)
+    with sockets.serving(rig) as server:
+        fetched = flat(run("rebalance", "status", "--address", server.address).out)
+    assert f"the terminal has not shown the end of: 1 {instruction['id']}, " in fetched
+    assert "was fetched for" not in fetched
+    assert "with no EA" not in fetched
+    assert report(rig, instruction, lots=1.0, ticket=7)["status"] == "ok"
+    shown.clear()
+    text = status()
+    assert "fetched for 2 min 0 s." in text
+    assert "has not shown the end of" not in text
 
 
 @pytest.mark.parametrize("command", [("start", "targets.csv", "--yes"), ("status",), ("cancel",)])

@@ -315,9 +315,9 @@ def test_targets_that_cannot_be_played_are_told_at_once(tmp_path: Path) -> None:
         read({"EURUSD": 0.1, "USDJPY": 0.1})
     with pytest.raises(ReplayError, match=r'targets.csv needs .* rebalance = "positions/rebalance.toml"'):
         read(LONG_SHORT, one_lot())
-    with pytest.raises(ReplayError, match=r"targets.csv, GBPUSD: weight: Expected `float` <= 100"):
+    with pytest.raises(ConfigError, match=r"targets.csv:3: weight is 101: must be from -100 to 100"):
         read({"EURUSD": 0.1, "GBPUSD": 101})
-    with pytest.raises(ConfigError, match="EURUSD: weight and alpha must be given as finite numbers"):
+    with pytest.raises(ConfigError, match=r"targets.csv:2: weight is 'nan'"):
         read({"EURUSD": float("nan")})
     euro = replace(own.symbols.classes["all"], patterns=("EURUSD*",))
     narrow = replace(own, symbols=replace(own.symbols, classes={"all": euro}))
