@@ -33,6 +33,8 @@ _LATER = "other instructions go first: it is asked for again next time"
 _LOOK_EVERY_MS = 2_000
 _HAIR = 5e-9
 """Lots: no symbol's volume_step is smaller."""
+_NAMED = 20
+"""Unknown symbols that an error names."""
 _FAR = 2.0
 """So many times the touch price no fill is away from it."""
 _NEWEST = 100
@@ -334,7 +336,8 @@ class Manager:
                 raise ProtocolError("bad_value", message, field=f"targets[{place}].symbol")
         unknown = [place for place, name in enumerate(names) if not self._desk.knows(name)]
         if unknown:
-            listed = ", ".join(names[place] for place in unknown)
+            listed = ", ".join(names[place] for place in unknown[:_NAMED])
+            listed += f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
             message = f"The terminal does not know {listed}, or no pattern of the symbols file matches."
             raise ProtocolError("unknown_symbol", message, field=f"targets[{unknown[0]}].symbol")
 

@@ -139,7 +139,7 @@ def test_what_is_held_without_a_target_is_told(run: Run, rig: Rig, tmp_path: Pat
     assert "Held without a target, and left alone: EURUSD." in outcome.out
     assert "It moves positions of magic 3 only." in outcome.out
     assert outcome.code == 1
-    assert "unknown_symbol: USDJPY is not known" in outcome.err
+    assert "unknown_symbol: The terminal does not know USDJPY" in flat(outcome.err)
 
 
 @pytest.mark.parametrize(
