@@ -37,8 +37,13 @@ class SizeAnswer(NamedTuple):
     forecast: Forecast | None = None
 
 
-def size_answer(request: wire.SizeRequest, desk: Desk, journal: Journal, now_ms: int) -> SizeAnswer:
-    """Decide, and reserve what the decision may cost. Raises ProtocolError for a symbol nobody knows."""
+def size_answer(
+    request: wire.SizeRequest, desk: Desk, journal: Journal, now_ms: int, *, keep_refusals: bool = True
+) -> SizeAnswer:
+    """Decide, and reserve what the decision may cost. Raises ProtocolError for a symbol nobody knows.
+
+    Without `keep_refusals` a refusal leaves no evidence in the journal: its caller writes no entry that would need it.
+    """
     if not desk.knows(request.symbol):
         message = f"{request.symbol} is not known to the terminal, or matches no pattern of the symbols file."
         raise ProtocolError("unknown_symbol", message, field="symbol")
@@ -50,7 +55,7 @@ def size_answer(request: wire.SizeRequest, desk: Desk, journal: Journal, now_ms:
         decision, inputs, currency, ages = Decision(code=snapshot[0], message=snapshot[1]), None, "", NO_AGES
     else:
         decision, snapshot = _decide(signal, snapshot, desk)
-        inputs = _inputs(signal, snapshot, desk, journal)
+        inputs = _inputs(signal, snapshot, desk, journal) if keep_refusals or decision.lots > 0 else None
         currency, ages = snapshot.account.account.currency, ages_of(snapshot)
     reservation = forecast = None
     if decision.lots > 0 and not request.dry_run and isinstance(snapshot, Snapshot):

@@ -165,6 +165,13 @@ class Evidence:
         self._view_token = report, peak_equity, self._book_evidence()
         return self._view
 
+    def legs_apart(self, report: AccountReport) -> list[Leg | None]:
+        """The open positions, each by itself: where one cannot be priced the book has no legs, but the others have."""
+        priced, policy = self._priced(), self._policy
+        reach = policy.caps.untargeted_reach_stops
+        alone = (assess(report.account, (each,), (), priced, policy.tail, reach).legs for each in report.positions)
+        return [legs[0] if legs else None for legs in alone]
+
     def _weekend(self, name: str) -> bool:
         """Whether the market may be closed for a weekend before the next day has ended.
 

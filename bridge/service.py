@@ -373,7 +373,7 @@ class Service:
             adds_to=joins,
         )  # fmt: skip
         seq = self._journal.next_seq
-        answer = answers.size_answer(request, desk, self._journal, now_ms)
+        answer = answers.size_answer(request, desk, self._journal, now_ms, keep_refusals=False)
         if answer.reservation is not None:
             body, reply = encode(request), encode(answer.reply)
             self._write(

@@ -158,21 +158,18 @@ class Manager:
             return
         kept = self._kept
         state = state_of(self._desk, report, kept.origins, now_ms, None, portfolio.symbols_of(kept))
-        if self._cannot_price(state):
-            return
+        self._tell_unpriced(portfolio.unpriced(state))
         looked = portfolio.look(kept, rules, state, portfolio.given_of(self._desk, kept), plan_id)
         self._kept = looked.kept
         self._log(looked.events)
         if looked.halt is not None:
             self._desk.rules.halt(Halt(MANUAL, f"portfolio: {looked.halt}", now_ms, None))
 
-    def _cannot_price(self, state: State) -> bool:
-        """Whether limits cannot be judged now: what is not known for a moment must not halt an account for good."""
-        unpriced = portfolio.unpriced(state)
+    def _tell_unpriced(self, unpriced: tuple[str, ...]) -> None:
+        """Say once which positions the limits cannot see: unknown for a moment must not halt an account for good."""
         if unpriced and unpriced != self._unpriced:
             self._tell("warning", "portfolio_unpriced", symbols=list(unpriced))
         self._unpriced = unpriced
-        return bool(unpriced)
 
     # Requests --------------------------------------------------------------------------------------------------------
 
@@ -247,13 +244,15 @@ class Manager:
 
     def _step(self, kept: Kept, state: State) -> tuple[Kept, Sequence[Skipped]]:
         report = self._desk.terminal.account()
-        if self.rules.rebalance is None or report is None or portfolio.running(kept) is None:
+        plan = portfolio.running(kept)
+        if self.rules.rebalance is None or report is None or plan is None:
             return kept, ()
         age_ms = state.now_ms - report.received_ms
         if age_ms > self.rules.rebalance.execution.settle_s * 1000:
             why = f"the account was last reported {age_ms} ms ago"
             return kept, [Skipped(portfolio.RULE, each, why) for each in sorted(portfolio.symbols_of(kept))]
-        if unpriced := portfolio.unpriced(state):
+        # An emergency only reduces: it must not wait for the price of something else.
+        if plan.adds and (unpriced := portfolio.unpriced(state)):
             return kept, [Skipped(portfolio.RULE, each, "a position in it cannot be priced now") for each in unpriced]
         turn = portfolio.go_on(kept, self.rules.rebalance, state, portfolio.given_of(self._desk, kept))
         self._log(turn.events)

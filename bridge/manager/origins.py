@@ -75,7 +75,8 @@ def _began(position: Position, entries: list[Deal], *, hedging: bool) -> tuple[f
 
 def _first_stops(reservations: Iterable[Reservation]) -> dict[int, float]:
     """By ticket, the stop that lotbridge sized the position with: an EA may have moved it since."""
-    return {ticket: each.stop_loss for each in reservations for ticket in each.tickets if each.stop_loss > 0}
+    newest_first = sorted(reservations, key=lambda each: -each.created_ms)
+    return {ticket: each.stop_loss for each in newest_first for ticket in each.tickets if each.stop_loss > 0}
 
 
 def _added(kept: Kept) -> dict[int, int]:

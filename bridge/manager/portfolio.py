@@ -11,10 +11,12 @@ from sizing.positions.instruction import Instruction, Skipped
 from sizing.positions.rebalance import (
     Event,
     Given,
+    Guard,
     Metrics,
     Plan,
     Rebalance,
     Report,
+    Watched,
     emergency_plan,
     measure,
     step,
@@ -141,8 +143,16 @@ class Looked(NamedTuple):
 
 
 def look(kept: Kept, rules: Rebalance, state: State, given: Given, plan_id: str) -> Looked:
-    """Compare the portfolio with its limits. A breach may halt entries and replace the plan by one that reduces."""
-    watched = watch(kept.guard, rules, state, given, sorted(symbols_of(kept)))
+    """Compare the portfolio with its limits. A breach may halt entries and replace the plan by one that reduces.
+
+    What cannot be priced is left out: limits that need no price, such as the day's drawdown, are judged all the same,
+    and no breach ends meanwhile.
+    """
+    missing = unpriced(state)
+    priced = replace(state, held=tuple(each for each in state.held if each.symbol not in missing))
+    watched = watch(kept.guard, rules, priced, given, sorted(symbols_of(kept)))
+    if missing:
+        watched = _lasting(watched, kept.guard)
     halt = None
     if watched.guard.mode == "halted" and kept.guard.mode != "halted":
         halt = watched.guard.reason
@@ -154,6 +164,14 @@ def look(kept: Kept, rules: Rebalance, state: State, given: Given, plan_id: str)
         plan = emergency_plan(plan_id, rules, state, watched.wants, after.plan)
         after = replace(after, plan=plan, waiting=())
     return Looked(after, watched.events, watched.metrics, halt)
+
+
+def _lasting(watched: Watched, before: Guard) -> Watched:
+    """What was seen of a part of the portfolio: a breach that is not seen may still be there."""
+    active = tuple(dict.fromkeys((*before.active, *watched.guard.active)))
+    guard = watched.guard._replace(active=active, accepted=before.accepted)
+    events = tuple(each for each in watched.events if each.kind != "breach_ended")
+    return watched._replace(guard=guard, events=events)
 
 
 def metrics_of(rules: Rebalance, state: State, given: Given, kept: Kept) -> Metrics:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from itertools import takewhile
 
 from bridge.desk import Desk
 from bridge.kept import Issued, Kept
@@ -21,7 +22,8 @@ from sizing.positions.state import Held, State
 from sizing.snapshot import Deal
 
 NO_RULES = "No rules: set share_rules, active or rebalance for this account in bridge.toml, and restart the daemon."
-_SKIPPED = 200
+_SKIPPED = 50
+"""Every reply is journalled, and EAs ask every few seconds."""
 _ATTRIBUTED_MS = int(timedelta(days=30) / timedelta(milliseconds=1))
 _OUT = (1, 2, 3)
 """ENUM_DEAL_ENTRY: out, in and out, out by."""
@@ -183,8 +185,8 @@ def _entries(report: AccountReport, kept: Kept, now_ms: int) -> list[Entry]:
             profit=deal.profit + deal.swap,
             cost=-(deal.commission + deal.fee),
         )
-        for deal in report.deals
-        if deal.entry in _OUT and deal.symbol and deal.time_ms > now_ms - _ATTRIBUTED_MS
+        for deal in takewhile(lambda deal: deal.time_ms > now_ms - _ATTRIBUTED_MS, reversed(report.deals))
+        if deal.entry in _OUT and deal.symbol
     ]
 
 

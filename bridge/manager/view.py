@@ -1,7 +1,7 @@
 """From an account's desk to the `State` that the rules about open positions see."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from bridge.desk import Desk
 from bridge.kept import Origin
@@ -111,10 +111,11 @@ def _fresh(desk: Desk, view: SymbolView, quote: Quote, now_ms: int) -> bool:
 def _held(
     desk: Desk, report: AccountReport, origins: Mapping[int, Origin], markets: Mapping[str, Market]
 ) -> tuple[Held, ...]:
-    legs = desk.evidence.legs
-    priced = len(legs) == len(report.positions) + len(report.orders)
+    legs: Sequence[Leg | None] = desk.evidence.legs
+    if len(legs) != len(report.positions) + len(report.orders):
+        legs = desk.evidence.legs_apart(report)
     return tuple(
-        _position(each, origins.get(each.ticket), markets.get(each.symbol), legs[place] if priced else None)
+        _position(each, origins.get(each.ticket), markets.get(each.symbol), legs[place])
         for place, each in enumerate(report.positions)
     )
 
@@ -140,22 +141,10 @@ def _position(position: Position, origin: Origin | None, market: Market | None, 
         initial_sl=position.sl if origin is None else origin.sl,
         notional=math.nan if market is None else volume * market.notional_per_lot,
         margin=math.nan if market is None else volume * market.margin_per_lot,
-        stop_risk=_stop_risk(position, price, market, leg),
+        stop_risk=None if leg is None or position.sl is None else leg.lots * (leg.stop * leg.money + leg.costs),
         initial_price=None if origin is None else origin.price,
         added_to=0 if origin is None else origin.added_to,
     )
-
-
-def _stop_risk(position: Position, price: float, market: Market | None, leg: Leg | None) -> float | None:
-    """What a position loses from here at its stop; without costs where another one keeps the book from being priced."""
-    if position.sl is None:
-        return None
-    if leg is not None:
-        return leg.lots * (leg.stop * leg.money + leg.costs)
-    if market is None or not math.isfinite(market.money_per_price):
-        return None
-    distance = (price - position.sl) * (1 if position.side == "buy" else -1)
-    return max(0.0, distance) * market.money_per_price * position.volume
 
 
 def _figure(value: float | None) -> float:

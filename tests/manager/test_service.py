@@ -458,3 +458,68 @@ def test_what_nobody_carries_out_is_told_to_the_log(active: Rig) -> None:
     show(active, held(bid=PROFIT), bid=PROFIT)
     unheard = [event.fields["rule"] for event in active.service.events if event.name == "instruction_unheard"]
     assert sorted(unheard) == ["breakeven", "partial_profit"]
+
+
+# Without a price -----------------------------------------------------------------------------------------------------
+
+
+def losing(rig: Rig, *, ticks: int = 2) -> None:
+    """12 % of the account are gone; one position has a price, the other's symbol has none."""
+    for _ in range(ticks):
+        rig.tick(2_500)
+        quote = quote_info(time_msc=rig.clock.now_ms())
+        positions = [held(7, volume=0.1), held(8, symbol="GBPUSD", volume=0.1, sl=1.2)]
+        account = account_info(equity=88_000.0)
+        assert rig.feed(account_info=account, positions=positions, quotes=[quote])["status"] == "ok"
+
+
+def test_a_position_without_a_price_hides_no_lost_day(plan: Rig) -> None:
+    show(plan, held(volume=0.1))
+    losing(plan)
+    assert any("drawdown" in halt["reason"] for halt in plan.ask(type="rules")["halts"])
+
+
+def test_an_emergency_waits_for_no_price(tmp_path: Path) -> None:
+    rig = managed(tmp_path, rebalance=REBALANCE + '[emergency]\ndrawdown = "close"\n')
+    show(rig, held(volume=0.1))
+    losing(rig)
+    assert {(each["kind"], each["ticket"]) for each in manage(rig)} == {("close", 7), ("close", 8)}
+    rig.close()
+
+
+def test_a_breach_does_not_end_because_its_position_has_no_price_for_a_moment(tmp_path: Path) -> None:
+    """Else the emergency would begin again, and halve what is left."""
+    rig = managed(tmp_path, rebalance=REBALANCE.replace("gross = 20", "gross = 1") + '[emergency]\ngross = "reduce"\n')
+    one = held(volume=2.0)
+    show(rig, one)
+    rig.tick(2_500)
+    show(rig, one)
+    first = rig.ask(type="positions")["plan"]["id"]
+    rig.tick(2_500)
+    rig.reopen()  # no quote is known any more
+    for _ in range(2):
+        rig.tick(2_500)
+        rig.feed(positions=[one], quotes=[])
+    assert rig.ask(type="positions")["portfolio"]["gross"] is None
+    rig.tick(2_500)
+    show(rig, one)
+    assert rig.ask(type="positions")["plan"]["id"] == first
+    rig.close()
+
+
+def test_the_risk_of_the_others_is_known_where_one_has_no_stop(active: Rig) -> None:
+    show(active, held(7), held(8, sl=0.0))
+    risks = {each["ticket"]: each["stop_risk"] for each in active.ask(type="positions")["positions"]}
+    assert risks[7] == pytest.approx(500.0)
+    assert risks[8] is None
+
+
+def test_an_open_that_is_refused_leaves_nothing_in_the_journal_but_the_reply(share: Rig) -> None:
+    before = share.journal.next_part
+    for _ in range(3):
+        share.tick(1_000)
+        show(share, *(held(ticket, volume=0.1) for ticket in (7, 8, 9)))
+        reply = share.ask(type="manage", signals=BULLISH)
+        assert reply["instructions"] == []
+        assert "positions_limit" in reply["skipped"][0]["reason"]
+    assert share.journal.next_part == before
